@@ -1,0 +1,36 @@
+import { existsSync, rmSync } from 'node:fs';
+import { join } from 'node:path';
+import { setup } from './setup.js';
+import { projectRoot } from './setup/context.js';
+import { runScript } from './setup/errors.js';
+import { runInForeground } from './setup/foreground.js';
+import { countsLine, readReport } from './testing/report.js';
+
+const long = process.argv.includes('--long');
+const reportFile = join(projectRoot, 'test-output', `report-${long ? 'long' : 'unit'}.json`);
+
+await runScript(async () => {
+  const env = testEnv(process.env);
+  await setup(undefined, { env });
+  rmSync(reportFile, { force: true });
+  process.exitCode = await runInForeground(vitestArgs(), { cwd: projectRoot, env });
+  if (existsSync(reportFile)) process.stdout.write(`\n${countsLine(readReport(reportFile))}\n`);
+});
+
+function vitestArgs() {
+  const reporters = ['default', 'json', join(projectRoot, 'scripts', 'testing', 'skip-reporter.js')];
+  return [
+    join(projectRoot, 'node_modules', 'vitest', 'vitest.mjs'),
+    'run',
+    ...reporters.map((reporter) => `--reporter=${reporter}`),
+    `--outputFile.json=${reportFile}`,
+    ...process.argv.slice(2).filter((arg) => arg !== '--long'),
+  ];
+}
+
+/** Tests start servers of their own; they must never reach the one that the user works with.
+ * @param {NodeJS.ProcessEnv} env @returns {NodeJS.ProcessEnv} */
+function testEnv(env) {
+  const kept = Object.entries(env).filter(([name]) => !name.startsWith('TEMPORAL_') || name === 'TEMPORAL_CLI_PATH');
+  return { ...Object.fromEntries(kept), SLUICE_TEST_LONG: long ? '1' : '0' };
+}

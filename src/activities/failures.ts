@@ -1,0 +1,46 @@
+import { ApplicationFailure, CancelledFailure, Context } from '@temporalio/activity';
+import { errorTable, SluiceError, withHint, type ErrorCode } from '../core/errors.ts';
+
+type Activity<Input, Output> = (input: Input) => Promise<Output>;
+
+/** The one border where our errors become Temporal's: code → type, the table → retryable. Anything unknown is retried. */
+export function translateFailures<Input, Output>(activity: Activity<Input, Output>): Activity<Input, Output> {
+  return async (input) => {
+    try {
+      return await activity(input);
+    } catch (error) {
+      // An AbortError would be reported as a cancellation even when the activity was paused, reset or shut down.
+      if (Context.current().cancellationSignal.aborted && !(error instanceof SluiceError)) {
+        throw Context.current().cancellationSignal.reason;
+      }
+      if (error instanceof ApplicationFailure || error instanceof CancelledFailure) throw error;
+      throw toFailure(error instanceof SluiceError ? error : fromSystemError(error));
+    }
+  };
+}
+
+function toFailure(error: SluiceError): ApplicationFailure {
+  return ApplicationFailure.create({
+    type: error.code,
+    message: withHint(error.code, error.message),
+    nonRetryable: !errorTable[error.code].retryable,
+    details: [error.details],
+    ...(error.cause instanceof Error && { cause: error.cause }),
+  });
+}
+
+const systemCodes: Record<string, ErrorCode> = {
+  EACCES: 'AccessDenied',
+  EPERM: 'AccessDenied',
+  EROFS: 'AccessDenied',
+  ENOSPC: 'StorageError',
+  EDQUOT: 'StorageError',
+  EIO: 'StorageError',
+  EMFILE: 'StorageError',
+};
+
+function fromSystemError(error: unknown): SluiceError {
+  const { code, message } = error as NodeJS.ErrnoException;
+  const known = code === undefined ? undefined : systemCodes[code];
+  return new SluiceError(known ?? 'JobInternalError', message || String(error), { cause: error });
+}

@@ -1,0 +1,46 @@
+import { SluiceError } from '../core/errors.ts';
+import type { JobRef } from '../core/jobs.ts';
+import { createModel, type CreateModelInput } from './create-model.ts';
+import type { Dependencies } from './dependencies.ts';
+import { translateFailures } from './failures.ts';
+import { hashInput } from './hash-input.ts';
+import { withHeartbeats } from './heartbeats.ts';
+import { loadPipeline } from './load-pipeline.ts';
+import { notifyFailure, type NotifyInput } from './notify-failure.ts';
+import { prepareRun, type PrepareInput } from './prepare-run.ts';
+import { readReport } from './read-report.ts';
+import { registerModel } from './register-model.ts';
+import { runJob, stopJob, type JobInput, type JobResult } from './run-job.ts';
+import type { ModelPackageRequest } from '../core/registry.ts';
+
+export type Activities = ReturnType<typeof createActivities>;
+
+/** Every activity of the workflow, by the names that the Web UI shows. */
+export function createActivities(deps: Dependencies) {
+  const job = translateFailures(async (input: JobInput): Promise<JobResult> => {
+    const engine = deps.engines[input.mode];
+    if (engine) return runJob(engine, input);
+    throw new SluiceError('Unsupported', `${input.name}: this worker has no engine for mode "${input.mode}"`);
+  });
+
+  return {
+    loadPipeline: translateFailures((input: { location: string }) => loadPipeline(deps, input)),
+    prepareRun: translateFailures((input: PrepareInput) => prepareRun(deps, input)),
+    hashInput: translateFailures((input: { uri: string }) => hashInput(deps, input)),
+    preprocess: job,
+    train: job,
+    evaluate: job,
+    readReport: translateFailures((input: { uri: string; metric: string }) => readReport(deps, input)),
+    createModel: translateFailures((input: CreateModelInput) =>
+      withHeartbeats(() => createModel(deps, input)),
+    ),
+    transform: job,
+    registerModel: translateFailures((input: ModelPackageRequest) => registerModel(deps, input)),
+    notifyFailure: translateFailures((input: NotifyInput) => notifyFailure(deps, input)),
+    /** Clean-up after a step that ended while its activity could not see to its job. */
+    stopJob: translateFailures(async (ref: JobRef) => {
+      const engine = Object.values(deps.engines).find(({ name }) => name === ref.engine);
+      if (engine) await withHeartbeats(() => stopJob(engine, ref));
+    }),
+  };
+}

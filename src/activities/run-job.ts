@@ -1,0 +1,87 @@
+import { Context, log } from '@temporalio/activity';
+import { SluiceError } from '../core/errors.ts';
+import type { EndedJobState, JobRef, JobRequest, JobState } from '../core/jobs.ts';
+import type { ExecutionMode } from '../core/pipeline.ts';
+import type { Engine } from '../engines/engine.ts';
+import { withHeartbeats } from './heartbeats.ts';
+import { pause, rethrowCancellation, verdictOnCancellation } from './cancellation.ts';
+
+export interface JobInput {
+  name: string;
+  mode: ExecutionMode;
+  request: JobRequest;
+}
+
+export interface JobResult {
+  jobName: string;
+  engine: Engine['name'];
+  exitMessage: string | null;
+  records: number | null;
+}
+
+/** The one loop, for every kind of job and every engine: ensure, then describe and sleep until it is over. */
+export async function runJob(engine: Engine, { name, request }: JobInput): Promise<JobResult> {
+  const context = Context.current();
+  const ref: JobRef = { engine: engine.name, name };
+  return withHeartbeats(async (tell) => {
+    try {
+      tell({ ...ref, phase: 'starting' });
+      await engine.ensure(name, request, context.cancellationSignal);
+      const adopted = Date.now();
+      for (;;) {
+        const state = await engine.describe(ref, context.cancellationSignal);
+        if (state.status !== 'running') return outcome(ref, state);
+        tell({ ...ref, phase: state.phase });
+        await context.sleep(engine.pollIntervalMs(Date.now() - adopted));
+      }
+    } catch (error) {
+      if (!context.cancellationSignal.aborted) throw error;
+      tell({ ...ref, phase: 'stopping' });
+      if ((await verdictOnCancellation(context)) === 'stop-job') await stopJob(engine, ref);
+      else log.info('job left running for the next attempt', { jobName: name });
+      return rethrowCancellation(context);
+    }
+  });
+}
+
+/** Stops a job and returns when it is over, however long its grace is. No error if there is none. */
+export async function stopJob(engine: Engine, ref: JobRef): Promise<void> {
+  log.info('job is being stopped', { jobName: ref.name, engine: ref.engine });
+  const asked = Date.now();
+  await engine.stop(ref);
+  for (;;) {
+    const state = await engine.describe(ref);
+    if (state.status !== 'running') break;
+    await pause(engine.pollIntervalMs(Date.now() - asked));
+  }
+  log.info('job is over', { jobName: ref.name, engine: ref.engine });
+}
+
+function outcome(ref: JobRef, state: Exclude<JobState, { status: 'running' }>): JobResult {
+  const details = { ...ref, ...state };
+  switch (state.status) {
+    case 'missing':
+      throw new SluiceError('JobLost', `${ref.name} is gone: somebody removed it while it was under way`, {
+        details,
+      });
+    case 'succeeded':
+      return {
+        jobName: ref.name,
+        engine: ref.engine as Engine['name'],
+        exitMessage: state.exitMessage,
+        records: state.records,
+      };
+    case 'stopped':
+      throw new SluiceError('JobStopped', `${ref.name} was stopped from outside the run${tail(state)}`, {
+        details,
+      });
+    case 'failed':
+      throw new SluiceError(state.code, `${ref.name}: ${state.reason}${tail(state)}`, { details });
+  }
+}
+
+function tail({ logTail }: EndedJobState): string {
+  return logTail.length === 0
+    ? ''
+    : `\nThe last lines of its log:\n${logTail.map((line) => `  ${line}`).join('\n')}`;
+}

@@ -1,0 +1,84 @@
+import { existsSync, readFileSync } from 'node:fs';
+import { availableParallelism } from 'node:os';
+import { dirname, join, resolve } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { z } from 'zod';
+import { SluiceError } from './core/errors.ts';
+import { parseWith } from './core/problems.ts';
+
+/** The folder of the project: where `images/` and `package.json` are. */
+export const projectFolder = dirname(dirname(fileURLToPath(import.meta.url)));
+
+const count = z.coerce.number().int().min(1);
+
+const environment = z.object({
+  SLUICE_ROOT: z.string().min(1).optional(),
+  SLUICE_HOME: z.string().min(1).optional(),
+  SLUICE_STORAGE: z.string().min(1).optional(),
+  SLUICE_TASK_QUEUE: z.string().min(1).default('sluice'),
+  SLUICE_LOCAL_ENGINE: z.enum(['auto', 'process']).default('auto'),
+  SLUICE_PROCESS_ISOLATION: z.enum(['auto', 'namespaces', 'none']).default('auto'),
+  SLUICE_LOCAL_SLOTS: count.optional(),
+  SLUICE_PYTHON: z.string().min(1).optional(),
+  SLUICE_LOG_LEVEL: z.enum(['trace', 'debug', 'info', 'warn', 'error']).default('info'),
+  SLUICE_LOG_FORMAT: z.enum(['json', 'pretty']).optional(),
+  SLUICE_SHUTDOWN_SECONDS: z.coerce.number().min(0).default(10),
+  TEMPORAL_CLI_PATH: z.string().min(1).optional(),
+});
+
+const toolchainSchema = z.object({ temporal: z.string().nullable(), python: z.string() });
+
+export interface Config {
+  /** Relative paths of pipeline files are relative to it and never leave it. */
+  root: string;
+  /** Where Sluice keeps its own things: `.sluice` below the root. */
+  home: string;
+  storageFolder: string;
+  registryFolder: string;
+  jobsFolder: string;
+  taskQueue: string;
+  isolation: 'auto' | 'namespaces' | 'none';
+  /** Jobs at once on this machine. */
+  localSlots: number;
+  /** The Python of the framework images. Null before the set-up. */
+  python: string | null;
+  /** The Temporal CLI. Null if none was needed or found. */
+  temporalCli: string | null;
+  logLevel: 'trace' | 'debug' | 'info' | 'warn' | 'error';
+  logFormat: 'json' | 'pretty';
+  /** How long activities that are no jobs may take to end after SIGTERM. */
+  shutdownSeconds: number;
+}
+
+/** Reads the environment: the only place that does. @throws SluiceError `InvalidInput` that names the variable. */
+export function readConfig(env: Readonly<Record<string, string | undefined>> = process.env): Config {
+  const settings = parseWith('The environment', environment, env);
+  const root = resolve(settings.SLUICE_ROOT ?? process.cwd());
+  const home = resolve(root, settings.SLUICE_HOME ?? '.sluice');
+  const toolchain = readToolchain();
+  return {
+    root,
+    home,
+    storageFolder:
+      settings.SLUICE_STORAGE === undefined ? join(home, 'storage') : resolve(root, settings.SLUICE_STORAGE),
+    registryFolder: join(home, 'registry'),
+    jobsFolder: join(home, 'jobs'),
+    taskQueue: settings.SLUICE_TASK_QUEUE,
+    isolation: settings.SLUICE_PROCESS_ISOLATION,
+    localSlots: settings.SLUICE_LOCAL_SLOTS ?? availableParallelism(),
+    python: settings.SLUICE_PYTHON ?? toolchain?.python ?? null,
+    temporalCli: settings.TEMPORAL_CLI_PATH ?? toolchain?.temporal ?? null,
+    logLevel: settings.SLUICE_LOG_LEVEL,
+    logFormat: settings.SLUICE_LOG_FORMAT ?? (process.stderr.isTTY ? 'pretty' : 'json'),
+    shutdownSeconds: settings.SLUICE_SHUTDOWN_SECONDS,
+  };
+}
+
+/** What `scripts/setup.js` found and made. */
+function readToolchain(): z.infer<typeof toolchainSchema> | undefined {
+  const file = join(projectFolder, '.sluice', 'toolchain.json');
+  if (!existsSync(file)) return undefined;
+  const parsed = toolchainSchema.safeParse(JSON.parse(readFileSync(file, 'utf8')));
+  if (parsed.success) return parsed.data;
+  throw new SluiceError('InvalidInput', `${file} is damaged; remove it and run \`npm run setup\``);
+}

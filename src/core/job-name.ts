@@ -1,0 +1,11 @@
+/** Longest first: SageMaker allows 63 characters, a run id without hyphens takes 32. */
+const prefixLength = 16;
+
+/**
+ * The name of a step's job or model: readable prefix, step, run id. The same across activity retries and deaths of
+ * workers, different after a reset or a new run; valid for SageMaker (at most 63 characters, letters, digits, hyphens).
+ */
+export function jobName(pipeline: string, step: string, runId: string): string {
+  const prefix = pipeline.slice(0, prefixLength).replace(/-+$/, '');
+  return `${prefix}-${step.toLowerCase()}-${runId.replaceAll('-', '')}`;
+}

@@ -1,0 +1,181 @@
+import { z } from 'zod';
+
+/**
+ * Jobs in SageMaker's own words: the body of `CreateProcessingJob`, `CreateTrainingJob`, `CreateTransformJob` and
+ * `CreateModel` without the name. Only fields that Sluice sets are here; the shapes and limits are those of the
+ * service model (botocore, sagemaker 2017-07-24). URIs are `file://` locally.
+ */
+
+/** `[a-zA-Z0-9](-*[a-zA-Z0-9]){0,62}`: the names of jobs, models, model packages and their groups. */
+export const sageMakerName = z
+  .string()
+  .max(63)
+  .regex(
+    /^[a-zA-Z0-9](-*[a-zA-Z0-9])*$/,
+    'must match [a-zA-Z0-9](-*[a-zA-Z0-9]){0,62}: letters, digits and inner hyphens',
+  );
+
+const uri = z.string().min(1).max(1024);
+const environment = z.record(z.string(), z.string());
+const command = z.array(z.string().max(256)).min(1).max(100);
+
+const instances = {
+  InstanceCount: z.int().min(1).max(100),
+  InstanceType: z.string().min(1),
+};
+const cluster = z.strictObject({ ...instances, VolumeSizeInGB: z.int().min(1).max(16384) });
+
+const s3DataSource = z.strictObject({
+  S3Uri: uri,
+  S3DataType: z.literal('S3Prefix'),
+  S3DataDistributionType: z.enum(['FullyReplicated', 'ShardedByS3Key']).optional(),
+});
+
+const stoppingCondition = z.strictObject({ MaxRuntimeInSeconds: z.int().min(1) });
+
+const processingBody = z.strictObject({
+  AppSpecification: z.strictObject({
+    ImageUri: uri,
+    ContainerEntrypoint: command.optional(),
+    ContainerArguments: command.optional(),
+  }),
+  ProcessingInputs: z
+    .array(
+      z.strictObject({
+        InputName: z.string(),
+        S3Input: z.strictObject({
+          S3Uri: uri,
+          LocalPath: z.string().max(256),
+          S3DataType: z.literal('S3Prefix'),
+          S3InputMode: z.literal('File'),
+          S3DataDistributionType: z.enum(['FullyReplicated', 'ShardedByS3Key']),
+        }),
+      }),
+    )
+    .max(10),
+  ProcessingOutputConfig: z.strictObject({
+    Outputs: z
+      .array(
+        z.strictObject({
+          OutputName: z.string(),
+          S3Output: z.strictObject({
+            S3Uri: uri,
+            LocalPath: z.string().max(256),
+            S3UploadMode: z.literal('EndOfJob'),
+          }),
+        }),
+      )
+      .max(10),
+  }),
+  ProcessingResources: z.strictObject({ ClusterConfig: cluster }),
+  StoppingCondition: stoppingCondition,
+  Environment: environment,
+});
+
+const trainingBody = z.strictObject({
+  AlgorithmSpecification: z.strictObject({
+    TrainingImage: uri,
+    TrainingInputMode: z.literal('File'),
+    ContainerEntrypoint: command.optional(),
+    ContainerArguments: command.optional(),
+  }),
+  HyperParameters: z.record(z.string().max(256), z.string().max(2500)),
+  InputDataConfig: z
+    .array(
+      z.strictObject({
+        ChannelName: z.string().regex(/^[A-Za-z0-9.\-_]{1,64}$/),
+        DataSource: z.strictObject({ S3DataSource: s3DataSource }),
+        ContentType: z.string().optional(),
+      }),
+    )
+    .max(20),
+  OutputDataConfig: z.strictObject({ S3OutputPath: uri }),
+  ResourceConfig: cluster,
+  StoppingCondition: stoppingCondition,
+  Environment: environment,
+});
+
+const transformBody = z.strictObject({
+  ModelName: sageMakerName,
+  TransformInput: z.strictObject({
+    DataSource: z.strictObject({ S3DataSource: s3DataSource }),
+    ContentType: z.string().optional(),
+    SplitType: z.enum(['None', 'Line']),
+  }),
+  TransformOutput: z.strictObject({
+    S3OutputPath: uri,
+    Accept: z.string().optional(),
+    AssembleWith: z.enum(['None', 'Line']),
+  }),
+  BatchStrategy: z.enum(['MultiRecord', 'SingleRecord']).optional(),
+  MaxPayloadInMB: z.int().min(0).max(100).optional(),
+  MaxConcurrentTransforms: z.int().min(0).max(100).optional(),
+  TransformResources: z.strictObject(instances),
+  Environment: environment,
+});
+
+/** The body of `CreateModel` without its name. */
+export const modelBody = z.strictObject({
+  PrimaryContainer: z.strictObject({ Image: uri, ModelDataUrl: uri, Environment: environment }),
+});
+export type ModelBody = z.infer<typeof modelBody>;
+
+/** What only local engines look at. */
+const local = z.strictObject({
+  /** Seconds between SIGTERM and SIGKILL when the job is stopped. */
+  stopGraceSeconds: z.number().min(0).max(3600),
+  /** Transform jobs have no StoppingCondition in SageMaker; local engines enforce this one. */
+  maxRuntimeSeconds: z.int().min(1),
+});
+export type LocalOptions = z.infer<typeof local>;
+
+/** Whose job it is: namespace, workflow id, run id, pipeline and step. SageMaker gets them as tags. */
+const tags = z.record(z.string().max(128), z.string().max(256));
+
+export const jobRequest = z.discriminatedUnion('kind', [
+  z.strictObject({ kind: z.literal('Processing'), body: processingBody, local, tags }),
+  z.strictObject({ kind: z.literal('Training'), body: trainingBody, local, tags }),
+  z.strictObject({ kind: z.literal('Transform'), body: transformBody, local, tags }),
+]);
+export type JobRequest = z.infer<typeof jobRequest>;
+export type JobKind = JobRequest['kind'];
+export type ProcessingJob = Extract<JobRequest, { kind: 'Processing' }>;
+export type TrainingJob = Extract<JobRequest, { kind: 'Training' }>;
+export type TransformJob = Extract<JobRequest, { kind: 'Transform' }>;
+
+export interface JobRef {
+  engine: string;
+  name: string;
+}
+
+/** Times are ISO 8601, UTC. */
+interface Ended {
+  startedAt: string;
+  endedAt: string;
+  /** The last lines of the job's log, for messages. */
+  logTail: readonly string[];
+}
+
+/** Codes that a finished job can fail with. */
+export type JobFailureCode =
+  'JobFailed' | 'JobTimedOut' | 'JobLost' | 'OutputMissing' | 'AccessDenied' | 'StorageError';
+
+export type JobState =
+  | { status: 'missing' }
+  | {
+      status: 'running';
+      /** What it is doing, for people: "starting", "running". */ phase: string;
+      startedAt: string | null;
+    }
+  | ({
+      status: 'succeeded';
+      /** `/opt/ml/output/message` of a processing job. */
+      exitMessage: string | null;
+      /** Records that a transform job answered, where the engine can tell. */
+      records: number | null;
+    } & Ended)
+  | ({ status: 'failed'; code: JobFailureCode; reason: string; exitCode: number | null } & Ended)
+  | ({ status: 'stopped' } & Ended);
+
+/** The states that a job does not leave. */
+export type EndedJobState = Extract<JobState, { endedAt: string }>;

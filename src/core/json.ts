@@ -1,0 +1,37 @@
+import type { Json } from './expressions.ts';
+
+export type ParsedJson = { kind: 'json'; value: Json } | { kind: 'invalid'; reason: string };
+
+/** `JSON.parse` that says where it failed and refuses an object that has a key twice (`JSON.parse` keeps the last). */
+export function parseJson(text: string): ParsedJson {
+  if (text.startsWith('\uFEFF')) return { kind: 'invalid', reason: 'it starts with a byte order mark' };
+  let value: Json;
+  try {
+    value = JSON.parse(text) as Json;
+  } catch (error) {
+    return { kind: 'invalid', reason: `it is not JSON (${(error as Error).message})` };
+  }
+  const twice = duplicateKey(text);
+  if (twice !== undefined)
+    return { kind: 'invalid', reason: `it has the key ${JSON.stringify(twice)} twice in one object` };
+  return { kind: 'json', value };
+}
+
+/** The first key that one object has twice. `text` is known to be JSON, so tokens are enough. */
+function duplicateKey(text: string): string | undefined {
+  const open: (Set<string> | 'array')[] = [];
+  let expectsKey = false;
+  for (const [token] of text.matchAll(/"(?:[^"\\]|\\.)*"|[{}[\],]/g)) {
+    const container = open.at(-1);
+    if (token === '{') open.push(new Set());
+    else if (token === '[') open.push('array');
+    else if (token === '}' || token === ']') open.pop();
+    else if (token !== ',' && expectsKey && container instanceof Set) {
+      const key = JSON.parse(token) as string;
+      if (container.has(key)) return key;
+      container.add(key);
+    }
+    expectsKey = token === '{' || (token === ',' && open.at(-1) instanceof Set);
+  }
+  return undefined;
+}

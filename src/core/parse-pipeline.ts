@@ -1,0 +1,78 @@
+import { SluiceError } from './errors.ts';
+import { resolveExpressions, type Json } from './expressions.ts';
+import { parameterValues, parameters as parametersSchema, type Parameters } from './parameters.ts';
+import { pipelineSchema, type ExecutionMode, type JobStep, type Pipeline } from './pipeline.ts';
+import { parseWith, refuseProblems } from './problems.ts';
+
+/** What a run may override. */
+export interface Overrides {
+  executionMode?: unknown;
+  parameters?: unknown;
+}
+
+export interface ParsedPipeline {
+  /** Every expression resolved, every default filled in. */
+  pipeline: Pipeline;
+  /** The values that this run uses. */
+  parameters: Record<string, string | number | boolean>;
+}
+
+/**
+ * Pipeline file → pipeline: parameters first, then expressions, then the schema. Used by the CLI and, since the Temporal
+ * CLI bypasses ours, by the workflow.
+ * @param what - how messages name the file.
+ * @throws SluiceError `InvalidInput` with every problem and its JSON path.
+ */
+export function parsePipeline(what: string, file: unknown, overrides: Overrides = {}): ParsedPipeline {
+  if (!isObject(file))
+    throw new SluiceError('InvalidInput', `${what} is not valid: it must be a JSON object`);
+  const declared = parseParameters(what, file.parameters ?? {});
+  const given = overrides.parameters ?? {};
+  if (!isObject(given))
+    throw new SluiceError('InvalidInput', '"parameters" must be an object of names and values');
+  const { values, problems } = parameterValues(declared, given);
+
+  const resolved = resolveExpressions(
+    { ...file, parameters: null },
+    { declared: new Set(Object.keys(declared)), values },
+  );
+  problems.push(...resolved.problems);
+  for (const name of Object.keys(declared)) {
+    if (!resolved.used.has(name))
+      problems.push({ path: `parameters.${name}`, message: 'is declared, but nothing refers to it' });
+  }
+  refuseProblems(what, problems);
+
+  const mode = overrides.executionMode === undefined ? {} : { executionMode: overrides.executionMode };
+  const pipeline = parseWith(what, pipelineSchema, {
+    ...(resolved.value as Record<string, Json>),
+    ...mode,
+    parameters: declared,
+  });
+  return { pipeline, parameters: Object.fromEntries(values) };
+}
+
+function parseParameters(what: string, raw: unknown): Parameters {
+  const declared = parseWith(what, parametersSchema, raw, 'parameters');
+  refuseProblems(
+    what,
+    Object.entries(declared).flatMap(([name, declaration]) =>
+      declaration.default === undefined
+        ? []
+        : parameterValues({ [name]: declaration }, {}).problems.map(({ message }) => ({
+            path: `parameters.${name}.default`,
+            message,
+          })),
+    ),
+  );
+  return declared;
+}
+
+/** Where a step runs. */
+export function stepMode(pipeline: Pipeline, step: JobStep): ExecutionMode {
+  return pipeline.steps[step]?.executionMode ?? pipeline.executionMode;
+}
+
+function isObject(value: unknown): value is Record<string, unknown> {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
+}

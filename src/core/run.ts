@@ -1,0 +1,64 @@
+import type { Comparison } from './gate.ts';
+import type { Scalar } from './expressions.ts';
+
+/** The one argument of the workflow `trainingPipeline`. */
+export interface RunInput {
+  /** The pipeline itself, or a path under the worker's root to read it from. */
+  pipeline: unknown;
+  executionMode?: string;
+  parameters?: Record<string, Scalar>;
+}
+
+export const stepNames = [
+  'preprocess',
+  'train',
+  'evaluate',
+  'condition',
+  'createModel',
+  'transform',
+  'register',
+  'notify',
+] as const;
+export type StepName = (typeof stepNames)[number];
+
+export type StepStatus = 'pending' | 'running' | 'succeeded' | 'failed' | 'canceled' | 'skipped';
+
+export interface StepReport {
+  name: StepName;
+  status: StepStatus;
+  /** Null for steps that run no job. */
+  engine: string | null;
+  jobName: string | null;
+  /** From scheduling to end, as Temporal's clock has it; null before the end. */
+  seconds: number | null;
+  /** ISO 8601, UTC; null before the start. */
+  startedAt: string | null;
+}
+
+export type Outcome = 'accepted' | 'rejected' | 'failed' | 'canceled';
+
+/** What a run has come to: the answer of the query `status`, the result of the workflow, and the body of `--json`. */
+export interface RunReport {
+  pipeline: string | null;
+  executionMode: string | null;
+  outcome: Outcome | 'running';
+  metric: { name: string; value: number | null; comparison: Comparison; threshold: number } | null;
+  steps: StepReport[];
+  model: string | null;
+  transform: { output: string; records: number | null } | null;
+  modelPackage: { group: string; version: number; approvalStatus: string } | null;
+  failure?: { /** One of ours, or the type of a foreign failure. */ code: string; message: string };
+}
+
+export const searchAttributes = {
+  pipeline: 'SluicePipeline',
+  executionMode: 'SluiceExecutionMode',
+  outcome: 'SluiceOutcome',
+  metricValue: 'SluiceMetricValue',
+} as const;
+
+export const workflowType = 'trainingPipeline';
+export const statusQuery = 'status';
+
+/** Jobs of this machine have a queue of their own, with as many slots as its cores bear. */
+export const localTaskQueue = (taskQueue: string) => `${taskQueue}-local`;

@@ -1,0 +1,20 @@
+import type { JobRef, JobRequest, JobState } from '../core/jobs.ts';
+
+/**
+ * Where jobs run. A job is known by its name alone: any worker can adopt, describe and stop what another one made.
+ */
+export interface Engine {
+  readonly name: 'process' | 'container' | 'sagemaker';
+  /** Says before anything runs why this engine cannot honour the request (`Unsupported`), else returns. */
+  check(job: JobRequest): void;
+  /**
+   * Creates the job, or adopts the one of that name.
+   * @throws SluiceError `SpecMismatch` if that one was made from another request.
+   */
+  ensure(name: string, job: JobRequest, signal: AbortSignal): Promise<JobRef>;
+  describe(ref: JobRef, signal?: AbortSignal): Promise<JobState>;
+  /** Asks it to stop and returns at once; no error if it is over or was never made. */
+  stop(ref: JobRef): Promise<void>;
+  /** Milliseconds until the next `describe`, for a job that was created or adopted so long ago. */
+  pollIntervalMs(elapsedMs: number): number;
+}

@@ -1,0 +1,14 @@
+import type { ModelBody } from '../core/jobs.ts';
+import type { ModelPackage, ModelPackageRequest } from '../core/registry.ts';
+
+/** Models and their versions. */
+export interface Registry {
+  /** Keeps a model under its name; the same model again is no error. @throws SluiceError `SpecMismatch` for another one. */
+  createModel(name: string, model: ModelBody): Promise<void>;
+  /** @throws SluiceError `InvalidInput` when there is none of that name. */
+  findModel(name: string): Promise<ModelBody>;
+  /** Adds a version to the group, or returns the one that this client token made. */
+  register(request: ModelPackageRequest): Promise<ModelPackage>;
+  /** Every version, by pipeline, group and version. */
+  list(): Promise<ModelPackage[]>;
+}

@@ -1,0 +1,164 @@
+import { hostname } from 'node:os';
+import { existsSync } from 'node:fs';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { loadClientConnectConfig } from '@temporalio/envconfig';
+import { NativeConnection, Worker } from '@temporalio/worker';
+import type { Logger } from 'pino';
+import { createActivities } from './activities/index.ts';
+import type { Dependencies } from './activities/dependencies.ts';
+import { projectFolder, type Config } from './config.ts';
+import { SluiceError } from './core/errors.ts';
+import { localTaskQueue, searchAttributes } from './core/run.ts';
+import { createProcessEngine } from './engines/process/engine.ts';
+import { createWebhookNotifier } from './notify/webhook.ts';
+import { createFileRegistry } from './registry/file-registry.ts';
+import { extractArchive, repackModel } from './storage/archive.ts';
+import { createFileStorage, hashFiles } from './storage/file-storage.ts';
+import { findInRoots } from './storage/root-paths.ts';
+
+export interface RunningWorker {
+  /** Resolves when both workers have ended; rejects if one failed. */
+  ended: Promise<void>;
+  /** Takes no more work and ends; jobs are left running for the next worker. */
+  shutdown(): void;
+}
+
+export interface WorkerOptions {
+  config: Config;
+  logger: Logger;
+  /** Overrides what the environment and the profile say. */
+  address?: string;
+  /** The workflow code; default: the bundle made by the build. */
+  workflows?: { workflowBundle: { code: string } } | { workflowsPath: string };
+}
+
+/** Composition root: config → connection → engines → activities → workers, one for each task queue. */
+export async function startWorker({
+  config,
+  logger,
+  address,
+  workflows,
+}: WorkerOptions): Promise<RunningWorker> {
+  const { connectionOptions, namespace = 'default' } = loadClientConnectConfig();
+  const connection = await connect({ ...connectionOptions, ...(address !== undefined && { address }) });
+  const registered = await hasSearchAttributes(connection, namespace);
+  if (!registered)
+    logger.warn(
+      { namespace, missing: Object.values(searchAttributes) },
+      'search attributes are not registered; runs go without them',
+    );
+
+  const activities = createActivities(createDependencies(config, registered));
+  const common = {
+    connection,
+    namespace,
+    activities,
+    identity: `sluice@${hostname()}:${process.pid}`,
+    // A cancellation travels back with a heartbeat; the default holds them for up to 80 % of the time-out.
+    maxHeartbeatThrottleInterval: '400ms',
+    defaultHeartbeatThrottleInterval: '400ms',
+    shutdownGraceTime: 0,
+    shutdownForceTime: config.shutdownSeconds * 1000,
+  } as const;
+  const workers = await Promise.all([
+    Worker.create({
+      ...common,
+      ...(workflows ?? builtWorkflows()),
+      taskQueue: config.taskQueue,
+      maxConcurrentActivityTaskExecutions: 200,
+    }),
+    Worker.create({
+      ...common,
+      taskQueue: localTaskQueue(config.taskQueue),
+      maxConcurrentActivityTaskExecutions: config.localSlots,
+    }),
+  ]);
+  logger.info(
+    { taskQueue: config.taskQueue, namespace, root: config.root, localSlots: config.localSlots },
+    'worker ready',
+  );
+  return {
+    ended: runAll(workers).finally(() => connection.close()),
+    shutdown: () => workers.forEach(stop),
+  };
+}
+
+export function createDependencies(config: Config, registered: boolean): Dependencies {
+  const storage = createFileStorage(config.storageFolder, [config.root]);
+  const registry = createFileRegistry(config.registryFolder);
+  if (config.python === null) {
+    throw new SluiceError(
+      'EngineUnavailable',
+      'The process engine needs a Python environment; `npm run setup` makes it, or set SLUICE_PYTHON',
+    );
+  }
+  const processEngine = createProcessEngine({
+    jobsDir: config.jobsFolder,
+    python: config.python,
+    frameworksDir: join(projectFolder, 'images'),
+    isolation: config.isolation,
+    findModel: (name) => registry.findModel(name),
+    extractModel: (uri, folder) => extractArchive(storage.localPath(uri), folder),
+    localPath: (uri) => storage.localPath(uri),
+  });
+  return {
+    engines: { local: processEngine },
+    storage,
+    registry,
+    notifier: createWebhookNotifier(),
+    searchAttributes: registered,
+    findInput: (what, location) =>
+      findInRoots(what, location, config.root, [config.root, config.storageFolder]),
+    hashData: hashFiles,
+    repackModel,
+  };
+}
+
+function builtWorkflows(): { workflowBundle: { codePath: string } } {
+  const codePath = fileURLToPath(new URL('workflow-bundle.js', import.meta.url));
+  if (existsSync(codePath)) return { workflowBundle: { codePath } };
+  throw new SluiceError('EngineUnavailable', `${codePath} is missing; \`npm run build\` makes it`);
+}
+
+async function connect(
+  options: NonNullable<ReturnType<typeof loadClientConnectConfig>['connectionOptions']>,
+): Promise<NativeConnection> {
+  try {
+    return await NativeConnection.connect(options);
+  } catch (error) {
+    const address = options.address ?? 'localhost:7233';
+    throw new SluiceError(
+      'ServiceUnavailable',
+      `No Temporal server answers at ${address}: ${(error as Error).message}`,
+      { cause: error },
+    );
+  }
+}
+
+/** Setting one that isn't registered would leave the workflow task retrying for ever, so the worker looks first. */
+async function hasSearchAttributes(connection: NativeConnection, namespace: string): Promise<boolean> {
+  try {
+    const { customAttributes } = await connection.operatorService.listSearchAttributes({ namespace });
+    return Object.values(searchAttributes).every((name) => Object.hasOwn(customAttributes, name));
+  } catch {
+    // Temporal Cloud keeps this call from workers; there, too, runs go without.
+    return false;
+  }
+}
+
+/** If one of them fails, the other is of no use. */
+async function runAll(workers: readonly Worker[]): Promise<void> {
+  await Promise.all(
+    workers.map((worker) =>
+      worker.run().catch((error: unknown) => {
+        workers.forEach(stop);
+        throw error;
+      }),
+    ),
+  );
+}
+
+function stop(worker: Worker): void {
+  if (worker.getState() === 'RUNNING' || worker.getState() === 'INITIALIZED') worker.shutdown();
+}

@@ -1,0 +1,60 @@
+import {
+  ApplicationFailure,
+  CancellationScope,
+  isCancellation,
+  log,
+  workflowInfo,
+} from '@temporalio/workflow';
+import type { RunReport } from '../core/run.ts';
+import { runFailure } from './failures.ts';
+import type { Run } from './open-run.ts';
+import type { Progress } from './progress.ts';
+import { shortActivities } from './proxies.ts';
+
+export function close(progress: Progress, outcome: 'accepted' | 'rejected'): RunReport {
+  progress.closed({ outcome });
+  return progress.report;
+}
+
+/**
+ * What a run that does not pass ends with. Failed: it notifies, and fails with the step's own error. Cancelled: its jobs
+ * are stopped already.
+ */
+export async function giveUp(error: unknown, run: Run | undefined, progress: Progress): Promise<unknown> {
+  const failure = runFailure(error);
+  if (failure instanceof ApplicationFailure) {
+    const code = failure.type ?? 'JobInternalError';
+    progress.show({ failure: { code, message: failure.message } });
+    if (run) await CancellationScope.nonCancellable(() => notify(run, failure));
+    progress.closed({ outcome: code === 'QualityGateRejected' ? 'rejected' : 'failed' });
+  } else if (isCancellation(error)) {
+    progress.closed({ outcome: 'canceled' });
+  }
+  return failure;
+}
+
+/** Not run if the file has no such step. Its own failure is logged and never hides what it was to tell. */
+export async function notify(run: Run, failure: ApplicationFailure): Promise<void> {
+  const { notify: targets } = run.plan.pipeline.steps;
+  if (!targets) return;
+  const { workflowId, runId } = workflowInfo();
+  const code = failure.type ?? 'JobInternalError';
+  const notification = {
+    deduplicationKey: runId,
+    pipeline: run.plan.pipeline.name,
+    workflowId,
+    runId,
+    code,
+    message: failure.message,
+    metric: run.progress.report.metric,
+  };
+  try {
+    await run.progress.step('notify', { engine: null, jobName: null }, () =>
+      shortActivities.notifyFailure.executeWithOptions({ activityId: 'notify', summary: code }, [
+        { targets, notification },
+      ]),
+    );
+  } catch (error) {
+    log.warn('nobody could be notified', { error });
+  }
+}

@@ -1,0 +1,47 @@
+import {
+  ActivityFailure,
+  ApplicationFailure,
+  TimeoutFailure,
+  isCancellation,
+  rootCause,
+} from '@temporalio/workflow';
+import { SluiceError, withHint } from '../core/errors.ts';
+import { describeRule, type Rule } from '../core/gate.ts';
+
+/** The failure that a run ends with: the step's own, not the wrapper that says an activity failed. */
+export function runFailure(error: unknown): unknown {
+  if (isCancellation(error)) return error;
+  if (error instanceof SluiceError) return verdict(error);
+  if (!(error instanceof ActivityFailure)) return error;
+  const { cause, activityType, activityId } = error;
+  if (cause instanceof ApplicationFailure) {
+    return ApplicationFailure.create({
+      type: cause.type ?? 'JobInternalError',
+      message: `${activityId ?? activityType}: ${cause.message}`,
+      nonRetryable: true,
+      details: cause.details ?? [],
+      cause: error,
+    });
+  }
+  const timedOut =
+    cause instanceof TimeoutFailure
+      ? `no worker finished it in time (${cause.timeoutType})`
+      : rootCause(error);
+  const message = withHint('ServiceUnavailable', `${activityId ?? activityType}: ${timedOut ?? 'failed'}`);
+  return ApplicationFailure.create({ type: 'ServiceUnavailable', message, nonRetryable: true, cause: error });
+}
+
+/** A plain error would make the workflow task retry for ever, so our own become Temporal's. */
+export function verdict(error: SluiceError): ApplicationFailure {
+  return ApplicationFailure.nonRetryable(withHint(error.code, error.message), error.code, error.details);
+}
+
+export function rejected(rule: Rule, value: number): ApplicationFailure {
+  const message = `The model is rejected: ${describeRule(rule, value)} does not hold`;
+  return verdict(new SluiceError('QualityGateRejected', message, { details: { ...rule, value } }));
+}
+
+export function undecidable(rule: Rule, reason: string): ApplicationFailure {
+  const message = `Whether ${describeRule(rule)} cannot be decided: ${reason}`;
+  return verdict(new SluiceError('QualityGateUndecidable', message, { details: { ...rule } }));
+}

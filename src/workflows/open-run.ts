@@ -1,0 +1,66 @@
+import { log, workflowInfo } from '@temporalio/workflow';
+import type { HashedInput } from '../activities/hash-input.ts';
+import type { PreparedRun } from '../activities/prepare-run.ts';
+import type { Scalar } from '../core/expressions.ts';
+import type { Rule } from '../core/gate.ts';
+import { parsePipeline } from '../core/parse-pipeline.ts';
+import { gateRule } from '../core/pipeline.ts';
+import type { StepPlan } from '../core/plan.ts';
+import { parseRunInput } from '../core/run-input.ts';
+import type { Progress } from './progress.ts';
+import { longActivities, shortActivities } from './proxies.ts';
+
+/** What the steps of one run share. */
+export interface Run {
+  plan: StepPlan;
+  parameters: Record<string, Scalar>;
+  prepared: PreparedRun;
+  rule: Rule;
+  progress: Progress;
+  /** The hash of the input data, taken beside the jobs; null if nobody needs it or it could not be had. */
+  data: Promise<HashedInput | null>;
+}
+
+/** Everything that can be wrong with the input is found here, before the first job. */
+export async function openRun(input: unknown, progress: Progress): Promise<Run> {
+  const { namespace, workflowId, runId } = workflowInfo();
+  const { pipeline: given, ...overrides } = parseRunInput(input);
+  const isLocation = typeof given === 'string';
+  const file = isLocation ? await load(given) : given;
+  const { pipeline, parameters } = parsePipeline(isLocation ? given : 'The pipeline', file, overrides);
+  const rule = gateRule(pipeline.steps.condition);
+  progress.opened(pipeline, rule);
+
+  const prepared = await shortActivities.prepareRun.executeWithOptions(
+    { activityId: 'prepare', summary: 'check what is named, put the code aside' },
+    [{ pipeline, runId }],
+  );
+  progress.index(prepared.searchAttributes);
+  const tags = {
+    'sluice:namespace': namespace,
+    'sluice:workflow-id': workflowId.slice(0, 256),
+    'sluice:run-id': runId,
+    'sluice:pipeline': pipeline.name,
+  };
+  const data = pipeline.steps.register ? hashData(prepared.sources.inputUri) : Promise.resolve(null);
+  return { plan: { pipeline, sources: prepared.sources, tags }, parameters, prepared, rule, progress, data };
+}
+
+function load(location: string) {
+  return shortActivities.loadPipeline.executeWithOptions(
+    { activityId: 'load', summary: location.slice(0, 180) },
+    [{ location }],
+  );
+}
+
+async function hashData(uri: string): Promise<HashedInput | null> {
+  try {
+    return await longActivities.hashInput.executeWithOptions(
+      { activityId: 'hash-input', summary: 'content hash, for the lineage' },
+      [{ uri }],
+    );
+  } catch (error) {
+    log.warn('input data could not be hashed', { error });
+    return null;
+  }
+}

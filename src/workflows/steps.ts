@@ -1,0 +1,101 @@
+import { workflowInfo } from '@temporalio/workflow';
+import { describeRule, type Reading } from '../core/gate.ts';
+import { jobName } from '../core/job-name.ts';
+import type { ModelBody } from '../core/jobs.ts';
+import * as plan from '../core/plan.ts';
+import { runJobStep } from './job-step.ts';
+import type { Run } from './open-run.ts';
+import { longActivities, shortActivities } from './proxies.ts';
+
+/** A model that was created: its name and the body of `CreateModel`. */
+interface CreatedModel {
+  name: string;
+  body: ModelBody;
+}
+
+const withoutJob = { engine: null, jobName: null };
+
+export async function preprocess(run: Run): Promise<void> {
+  await runJobStep(run, 'preprocess', plan.preprocessJob(run.plan));
+}
+
+/** @returns the URI of `model.tar.gz`. */
+export async function train(run: Run): Promise<string> {
+  const job = await runJobStep(run, 'train', plan.trainJob(run.plan));
+  return plan.modelArtifactUri(run.plan.sources, job.jobName);
+}
+
+export async function evaluate(run: Run, artifactUri: string): Promise<void> {
+  await runJobStep(run, 'evaluate', plan.evaluateJob(run.plan, artifactUri));
+}
+
+/** Only the metric or the reason comes back, never the whole report. */
+export async function readMetric(run: Run): Promise<Reading> {
+  const { metric } = run.rule;
+  return run.progress.step('condition', withoutJob, () =>
+    shortActivities.readReport.executeWithOptions(
+      { activityId: 'condition', summary: describeRule(run.rule) },
+      [{ uri: plan.reportUri(run.plan), metric }],
+    ),
+  );
+}
+
+export async function createModel(run: Run, artifactUri: string): Promise<CreatedModel> {
+  const { pipeline, sources } = run.plan;
+  const name = jobName(pipeline.name, 'model', workflowInfo().runId);
+  const body = plan.modelRequest(run.plan, `${sources.runUri}/model/model.tar.gz`);
+  await run.progress.step('createModel', { engine: null, jobName: name }, () =>
+    longActivities.createModel.executeWithOptions(
+      { activityId: 'createModel', summary: pipeline.steps.createModel.script },
+      [{ name, artifactUri, codeUri: sources.codeUri, model: body }],
+    ),
+  );
+  run.progress.show({ model: name });
+  return { name, body };
+}
+
+/** Not run if the file has no such step. */
+export async function transform(run: Run, model: CreatedModel): Promise<void> {
+  const { pipeline, sources } = run.plan;
+  if (!pipeline.steps.transform || sources.batchUri === null) return;
+  const request = plan.transformJob(run.plan, pipeline.steps.transform, sources.batchUri, model.name);
+  const { records } = await runJobStep(run, 'transform', request);
+  run.progress.show({ transform: { output: plan.transformOutputUri(sources), records } });
+}
+
+/** Not run if the file has no such step. One run makes one version, however often the activity is tried. */
+export async function registerModel(run: Run, model: CreatedModel, value: number): Promise<void> {
+  const { pipeline, sources } = run.plan;
+  const { register } = pipeline.steps;
+  if (!register) return;
+  const { workflowId, runId } = workflowInfo();
+  const lineage = {
+    workflowId,
+    runId,
+    executionMode: pipeline.executionMode,
+    parameters: run.parameters,
+    code: { uri: sources.codeUri, sha256: run.prepared.codeSha256 },
+    image: sources.images.train,
+    jobs: Object.fromEntries(
+      run.progress.report.steps.flatMap((step) => (step.jobName === null ? [] : [[step.name, step.jobName]])),
+    ),
+  };
+  const modelPackage = await run.progress.step('register', withoutJob, async () =>
+    shortActivities.registerModel.executeWithOptions({ activityId: 'register', summary: register.group }, [
+      {
+        ...register,
+        pipeline: pipeline.name,
+        clientToken: runId,
+        modelName: model.name,
+        inference: model.body.PrimaryContainer,
+        metric: { ...metricOf(run), value, reportUri: plan.reportUri(run.plan) },
+        lineage: { ...lineage, data: await run.data },
+      },
+    ]),
+  );
+  run.progress.show({ modelPackage });
+}
+
+function metricOf({ rule }: Run) {
+  return { name: rule.metric, comparison: rule.comparison, threshold: rule.threshold };
+}

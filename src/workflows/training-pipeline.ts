@@ -1,0 +1,43 @@
+import { decide } from '../core/gate.ts';
+import type { RunReport } from '../core/run.ts';
+import { createModel, evaluate, preprocess, readMetric, registerModel, train, transform } from './steps.ts';
+import { close, giveUp, notify } from './endings.ts';
+import { rejected, undecidable } from './failures.ts';
+import { openRun, type Run } from './open-run.ts';
+import { startProgress } from './progress.ts';
+
+/**
+ * Preprocess → train → evaluate → is the metric good enough? → create the model → batch transform → register it,
+ * or notify and fail.
+ */
+export async function trainingPipeline(input: unknown): Promise<RunReport> {
+  const progress = startProgress();
+  let run: Run | undefined;
+  try {
+    run = await openRun(input, progress);
+    await preprocess(run);
+    const artifactUri = await train(run);
+    await evaluate(run, artifactUri);
+
+    const decision = decide(await readMetric(run), run.rule);
+    progress.decided(run.rule, decision);
+    switch (decision.kind) {
+      case 'accepted': {
+        const model = await createModel(run, artifactUri);
+        await transform(run, model);
+        await registerModel(run, model, decision.value);
+        return close(progress, 'accepted');
+      }
+      case 'rejected': {
+        const verdict = rejected(run.rule, decision.value);
+        if (run.plan.pipeline.steps.condition.onRejected === 'fail') throw verdict;
+        await notify(run, verdict);
+        return close(progress, 'rejected');
+      }
+      case 'undecidable':
+        throw undecidable(run.rule, decision.reason);
+    }
+  } catch (error) {
+    throw await giveUp(error, run, progress);
+  }
+}

@@ -1,0 +1,17 @@
+import { configDefaults, defineConfig } from 'vitest/config';
+
+const long = process.env.SLUICE_TEST_LONG === '1';
+
+export default defineConfig({
+  test: {
+    include: [long ? 'test/long/**/*.test.ts' : 'test/**/*.test.ts'],
+    exclude: [...configDefaults.exclude, ...(long ? [] : ['test/long/**'])],
+    globalSetup: 'test/support/global-setup.ts',
+    pool: 'forks',
+    // Many tests start servers, workers and jobs of their own: more at once only wait for each other.
+    maxWorkers: 2,
+    testTimeout: 60_000,
+    hookTimeout: 120_000,
+    restoreMocks: true,
+  },
+});
