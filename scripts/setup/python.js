@@ -73,8 +73,10 @@ async function makeEnvironment(context, interpreter, requirements, folder) {
   for (const way of findUv(context) ? [uv, venv] : [venv, fetchedUv]) {
     // What an interrupted set-up or a failed way left is not to be trusted.
     rmSync(folder, { recursive: true, force: true });
+    let isPipThere = false;
     try {
       const installer = await way();
+      isPipThere = way === venv;
       await installer.install(['-r', file]);
       await run(pythonIn(folder), ['-I', '-c', IMPORTS], { env: pythonEnv(context.env), timeoutSeconds: 300 });
       writeWhole(join(folder, READY), `${interpreter.path}\n`);
@@ -82,6 +84,8 @@ async function makeEnvironment(context, interpreter, requirements, folder) {
     } catch (error) {
       if (!(error instanceof CommandFailed)) throw error;
       failures.push(error.message);
+      // uv would be fetched with pip: where pip gets nothing, there is nothing to try.
+      if (isPipThere) break;
     }
   }
   throw new SetupError(

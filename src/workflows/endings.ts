@@ -5,6 +5,7 @@ import {
   log,
   workflowInfo,
 } from '@temporalio/workflow';
+import { closed } from '../core/run-report.ts';
 import type { RunReport } from '../core/run.ts';
 import { runFailure } from './failures.ts';
 import type { Run } from './open-run.ts';
@@ -12,7 +13,7 @@ import type { Progress } from './progress.ts';
 import { shortActivities } from './proxies.ts';
 
 export function close(progress: Progress, outcome: 'accepted' | 'rejected'): RunReport {
-  progress.closed({ outcome });
+  progress.show(closed(progress.report, outcome));
   return progress.report;
 }
 
@@ -26,9 +27,9 @@ export async function giveUp(error: unknown, run: Run | undefined, progress: Pro
     const code = failure.type ?? 'JobInternalError';
     progress.show({ failure: { code, message: failure.message } });
     if (run) await CancellationScope.nonCancellable(() => notify(run, failure));
-    progress.closed({ outcome: code === 'QualityGateRejected' ? 'rejected' : 'failed' });
+    progress.show(closed(progress.report, code === 'QualityGateRejected' ? 'rejected' : 'failed'));
   } else if (isCancellation(error)) {
-    progress.closed({ outcome: 'canceled' });
+    progress.show(closed(progress.report, 'canceled'));
   }
   return failure;
 }

@@ -6,6 +6,7 @@ import type { Rule } from '../core/gate.ts';
 import { parsePipeline } from '../core/parse-pipeline.ts';
 import { gateRule } from '../core/pipeline.ts';
 import type { StepPlan } from '../core/plan.ts';
+import { opened } from '../core/run-report.ts';
 import { parseRunInput } from '../core/run-input.ts';
 import type { Progress } from './progress.ts';
 import { longActivities, shortActivities } from './proxies.ts';
@@ -29,7 +30,7 @@ export async function openRun(input: unknown, progress: Progress): Promise<Run> 
   const file = isLocation ? await load(given) : given;
   const { pipeline, parameters } = parsePipeline(isLocation ? given : 'The pipeline', file, overrides);
   const rule = gateRule(pipeline.steps.condition);
-  progress.opened(pipeline, rule);
+  progress.show(opened(progress.report, pipeline, rule));
 
   const prepared = await shortActivities.prepareRun.executeWithOptions(
     { activityId: 'prepare', summary: 'check what is named, put the code aside' },

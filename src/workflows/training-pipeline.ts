@@ -1,4 +1,5 @@
 import { decide } from '../core/gate.ts';
+import { decided } from '../core/run-report.ts';
 import type { RunReport } from '../core/run.ts';
 import { createModel, evaluate, preprocess, readMetric, registerModel, train, transform } from './steps.ts';
 import { close, giveUp, notify } from './endings.ts';
@@ -20,7 +21,7 @@ export async function trainingPipeline(input: unknown): Promise<RunReport> {
     await evaluate(run, artifactUri);
 
     const decision = decide(await readMetric(run), run.rule);
-    progress.decided(run.rule, decision);
+    progress.show(decided(run.rule, decision));
     switch (decision.kind) {
       case 'accepted': {
         const model = await createModel(run, artifactUri);

@@ -5,5 +5,6 @@ export default function assertSetUp(): void {
   const missing = ['dist/cli.js', '.sluice/toolchain.json'].filter(
     (path) => !existsSync(new URL(`../../${path}`, import.meta.url)),
   );
-  if (missing.length > 0) throw new Error(`${missing.join(' and ')} missing: run "npm test", which sets everything up.`);
+  if (missing.length > 0)
+    throw new Error(`${missing.join(' and ')} missing: run "npm test", which sets everything up.`);
 }

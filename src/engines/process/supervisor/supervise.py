@@ -1,0 +1,188 @@
+"""Runs one job to its end and writes how it ended, whether or not the worker that started it is still there."""
+# `signal` costs 5 ms of every job, for its enums; this is the module beneath it.
+import _signal as signal
+import os
+import select
+import sys
+import time
+
+from init import KILL, TERMINATE, kill_descendants, run_init, wake_up_on, write_line
+from records import claim, now, read_plan, write_exit
+
+
+def supervise(folder):
+    os.chdir(folder)
+    os.umask(0o022)
+    plan = read_plan()
+    # Both are open before the claim, so that a started job which nobody holds open is always a lost one.
+    files = {"alive": _open_fifo("alive"), "control": _open_fifo("control")}
+    started_at = now()
+    claimed = claim({"startedAt": started_at, "supervisor": os.getpid()})
+    _answer_engine("started" if claimed else "taken")
+    if not claimed:
+        return
+    if os.path.exists("stop"):
+        ending = {"outcome": "stopped"}
+    else:
+        ending = _run(plan, files)
+    write_exit({"startedAt": started_at, "endedAt": now(), **ending})
+
+
+def _open_fifo(name):
+    try:
+        os.mkfifo(name, 0o600)
+    except FileExistsError:
+        pass
+    return os.open(name, os.O_RDWR | os.O_NONBLOCK | os.O_CLOEXEC)
+
+
+def _answer_engine(word):
+    """The engine waits at the other end of standard output; then nothing holds its pipe open."""
+    write_line(1, word)
+    null = os.open(os.devnull, os.O_RDWR)
+    os.dup2(null, 1)
+    os.close(null)
+
+
+def _run(plan, files):
+    """What happened to the job, and to its outputs if it succeeded."""
+    wake = wake_up_on(signal.SIGTERM, signal.SIGINT)
+    signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    killed_before = _out_of_memory_kills()
+    job = Job(plan, files)
+    ending = job.watch(files["control"], wake)
+    if ending["outcome"] != "exited":
+        return ending
+    ending["outOfMemory"] = killed_before != _out_of_memory_kills()
+    from outputs import conclude
+
+    return conclude(plan, ending, lambda: _stop_requested(files["control"], wake))
+
+
+def _stop_requested(control, wake):
+    """A signal to the supervisor asks for the same as the engine does by the file `stop` and a byte as a nudge."""
+    poller = select.poll()
+    poller.register(control, select.POLLIN)
+    poller.register(wake, select.POLLIN)
+    return any(os.read(descriptor, 512) for descriptor, _ in poller.poll(0))
+
+
+def _out_of_memory_kills():
+    """Processes that the kernel killed for want of memory, of the whole machine: a hint, not a proof."""
+    try:
+        with open("/proc/vmstat") as file:
+            return next((line for line in file if line.startswith("oom_kill ")), None)
+    except OSError:
+        return None
+
+
+class Job:
+    """The tree of processes below this one."""
+
+    def __init__(self, plan, files):
+        self._in_namespaces = plan.settings["isolation"] == "namespaces"
+        self._limit = float(plan.settings["maxRuntimeSeconds"])
+        self._grace = float(plan.settings["stopGraceSeconds"])
+        self._lines = b""
+        self._leader = None
+        self._init = None
+        self._error = None
+        self._result = None
+        files["log"] = os.open("log.txt", os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o644)
+        files["null"] = os.open(os.devnull, os.O_RDWR | os.O_CLOEXEC)
+        commands, self._commands = os.pipe()
+        self._status, status = os.pipe()
+        if sys.platform == "linux":
+            from namespaces import adopt_orphans
+
+            adopt_orphans()
+        self._child = os.fork()
+        if self._child == 0:
+            for descriptor in (self._commands, self._status, files["control"]):
+                os.close(descriptor)
+            _become_init(plan, files, commands, status)
+        for descriptor in (commands, status, files["log"], files["null"]):
+            os.close(descriptor)
+
+    def watch(self, control, wake):
+        """Returns when nothing of the job is left."""
+        deadline, cause = time.monotonic() + self._limit, None
+        poller = select.poll()
+        for descriptor in (self._status, control, wake):
+            poller.register(descriptor, select.POLLIN)
+        while True:
+            seconds = max(0.0, deadline - time.monotonic())
+            ready = {descriptor for descriptor, _ in poller.poll(min(seconds * 1000 + 1, 3.6e6))}
+            if self._status in ready and not self._read_status():
+                break
+            asked = [os.read(descriptor, 512) for descriptor in ready - {self._status}]
+            if cause is None and (asked or time.monotonic() >= deadline):
+                cause = "stopped" if asked else "timedOut"
+                write_line(self._commands, TERMINATE.decode())
+                deadline = time.monotonic() + self._grace
+            elif cause is not None and time.monotonic() >= deadline:
+                write_line(self._commands, KILL.decode())
+                deadline = float("inf")
+        self._leave_nothing()
+        return self._ending(cause)
+
+    def _read_status(self):
+        """False at the end of the pipe: the init is over."""
+        data = os.read(self._status, 4096)
+        *lines, self._lines = (self._lines + data).split(b"\n")
+        for line in lines:
+            word, _, rest = os.fsdecode(line).partition(" ")
+            if word == "init":
+                self._init = int(rest)
+            elif word == "job":
+                self._leader = int(rest)
+            elif word == "over":
+                self._result = int(rest)
+            elif word == "failed":
+                self._error = rest
+        return data != b""
+
+    def _leave_nothing(self):
+        """Waits for the init: the end of a PID namespace is seen only when all in it are gone."""
+        if not self._in_namespaces:
+            if self._leader is not None:
+                kill_descendants(self._leader, False)
+        for pid in (self._child, self._init):
+            try:
+                if pid is not None:
+                    os.waitpid(pid, 0)
+            except ChildProcessError:
+                pass
+
+    def _ending(self, cause):
+        exit_code = signal_number = None
+        if self._result is not None and os.WIFSIGNALED(self._result):
+            signal_number = os.WTERMSIG(self._result)
+        elif self._result is not None:
+            exit_code = os.WEXITSTATUS(self._result)
+        if cause is not None:
+            outcome = cause
+        elif self._error is not None:
+            outcome = "startFailed"
+        else:
+            outcome = "exited" if self._result is not None else "lost"
+        return {"outcome": outcome, "exitCode": exit_code, "signal": signal_number, "error": self._error}
+
+
+def _become_init(plan, files, commands, status):
+    """Never returns."""
+    try:
+        if plan.settings["isolation"] == "namespaces":
+            from namespaces import enter, settle
+
+            enter(plan.settings["mlFolder"], plan.inputs)
+            init = os.fork()
+            if init != 0:
+                write_line(status, "init %d" % init)
+                os._exit(0)
+            settle()
+        run_init(plan, files, commands, status)
+    except OSError as error:
+        write_line(status, "failed %s" % error)
+    finally:
+        os._exit(1)

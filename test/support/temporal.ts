@@ -1,0 +1,27 @@
+import { TestWorkflowEnvironment } from '@temporalio/testing';
+import { DefaultLogger, Runtime, makeTelemetryFilterString } from '@temporalio/worker';
+import { SearchAttributeType, defineSearchAttributeKey } from '@temporalio/common';
+import { searchAttributes } from '../../src/core/run.ts';
+import { temporalCli } from './toolchain.ts';
+
+/** A real Temporal server with Sluice's search attributes, for one test file. */
+export async function startTemporal(): Promise<TestWorkflowEnvironment> {
+  Runtime.install({
+    logger: new DefaultLogger('ERROR'),
+    telemetryOptions: {
+      logging: { forward: {}, filter: makeTelemetryFilterString({ core: 'ERROR', other: 'ERROR' }) },
+    },
+  });
+  return TestWorkflowEnvironment.createLocal({
+    server: {
+      executable: { type: 'existing-path', path: temporalCli() },
+      searchAttributes: [
+        defineSearchAttributeKey(searchAttributes.pipeline, SearchAttributeType.KEYWORD),
+        defineSearchAttributeKey(searchAttributes.executionMode, SearchAttributeType.KEYWORD),
+        defineSearchAttributeKey(searchAttributes.outcome, SearchAttributeType.KEYWORD),
+        defineSearchAttributeKey(searchAttributes.metricValue, SearchAttributeType.DOUBLE),
+      ],
+      extraArgs: ['--dynamic-config-value', 'history.transferProcessorMaxPollRPS=1000'],
+    },
+  });
+}

@@ -1,0 +1,70 @@
+import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { createServer, type IncomingHttpHeaders } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import type { Dependencies } from '../../src/activities/dependencies.ts';
+import type { Engine } from '../../src/engines/engine.ts';
+import { createWebhookNotifier } from '../../src/notify/webhook.ts';
+import { createFileRegistry } from '../../src/registry/file-registry.ts';
+import { repackModel } from '../../src/storage/archive.ts';
+import { createFileStorage, hashFiles } from '../../src/storage/file-storage.ts';
+import { findInRoots } from '../../src/storage/root-paths.ts';
+
+/** A root with the files that {@link smallPipeline} names. */
+export async function makeRoot(): Promise<{ root: string; remove(): Promise<void> }> {
+  const root = await mkdtemp(join(tmpdir(), 'sluice-test-'));
+  await mkdir(join(root, 'code'));
+  for (const script of ['preprocess.py', 'train.py', 'evaluate.py', 'inference.py']) {
+    await writeFile(join(root, 'code', script), `# ${script}\n`);
+  }
+  await writeFile(join(root, 'data.csv'), '1,2\n3,4\n');
+  await writeFile(join(root, 'batch.csv'), '1\n2\n3\n');
+  return { root, remove: () => rm(root, { recursive: true, force: true }) };
+}
+
+/** Everything real but the engine. */
+export function makeDependencies(root: string, engine: Engine, registered = true): Dependencies {
+  const storageFolder = join(root, '.sluice', 'storage');
+  return {
+    engines: { local: engine },
+    storage: createFileStorage(storageFolder, [root]),
+    registry: createFileRegistry(join(root, '.sluice', 'registry')),
+    notifier: createWebhookNotifier(),
+    searchAttributes: registered,
+    findInput: (what, location) => findInRoots(what, location, root, [root, storageFolder]),
+    hashData: hashFiles,
+    repackModel,
+  };
+}
+
+export interface Delivery {
+  headers: IncomingHttpHeaders;
+  body: Record<string, unknown>;
+}
+
+/** A receiver of webhooks. */
+export async function startReceiver(
+  status = 200,
+): Promise<{ url: string; deliveries: Delivery[]; close(): Promise<void> }> {
+  const deliveries: Delivery[] = [];
+  const server = createServer((request, response) => {
+    const chunks: Buffer[] = [];
+    request.on('data', (chunk: Buffer) => chunks.push(chunk));
+    request.on('end', () => {
+      deliveries.push({ headers: request.headers, body: JSON.parse(Buffer.concat(chunks).toString()) });
+      response.writeHead(status).end();
+    });
+  });
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  const { port } = server.address() as AddressInfo;
+  return {
+    url: `http://127.0.0.1:${port}/hook`,
+    deliveries,
+    close: () =>
+      new Promise((resolve) => {
+        server.closeAllConnections();
+        server.close(() => resolve());
+      }),
+  };
+}

@@ -1,0 +1,418 @@
+import { randomUUID } from 'node:crypto';
+import { WorkflowFailedError, type WorkflowHandle } from '@temporalio/client';
+import { ApplicationFailure, CancelledFailure } from '@temporalio/common';
+import type { TestWorkflowEnvironment } from '@temporalio/testing';
+import { bundleWorkflowCode, Worker, type WorkflowBundleWithSourceMap } from '@temporalio/worker';
+import { fileURLToPath } from 'node:url';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { createActivities } from '../../src/activities/index.ts';
+import type { Json } from '../../src/core/expressions.ts';
+import { localTaskQueue, searchAttributes, type RunReport } from '../../src/core/run.ts';
+import { createFakeEngine, type FakeEngine } from '../support/fake-engine.ts';
+import { smallPipeline } from '../support/pipelines.ts';
+import { startTemporal } from '../support/temporal.ts';
+import { makeDependencies, makeRoot, startReceiver } from '../support/world.ts';
+
+let temporal: TestWorkflowEnvironment;
+let bundle: WorkflowBundleWithSourceMap;
+let engine: FakeEngine;
+let world: Awaited<ReturnType<typeof makeRoot>>;
+let stopWorkers: () => Promise<void>;
+let taskQueue: string;
+
+beforeAll(async () => {
+  temporal = await startTemporal();
+  const workflowsPath = fileURLToPath(new URL('../../src/workflows/index.ts', import.meta.url));
+  bundle = await bundleWorkflowCode({
+    workflowsPath,
+    logger: { ...console, log() {}, trace() {}, debug() {}, info() {} } as never,
+  });
+});
+afterAll(() => temporal.teardown());
+
+beforeEach(async () => {
+  engine = createFakeEngine();
+  engine.behave('evaluate', { report: '{"metrics":{"mse":6}}' });
+  world = await makeRoot();
+  taskQueue = `test-${randomUUID()}`;
+  stopWorkers = await startWorkers();
+});
+afterEach(async () => {
+  await stopWorkers();
+  await world.remove();
+});
+
+async function startWorkers(registered = true): Promise<() => Promise<void>> {
+  const activities = createActivities(makeDependencies(world.root, engine, registered));
+  const common = {
+    connection: temporal.nativeConnection,
+    activities,
+    maxHeartbeatThrottleInterval: '100ms',
+    shutdownForceTime: '2s',
+  } as const;
+  const workers = await Promise.all([
+    Worker.create({ ...common, workflowBundle: bundle, taskQueue }),
+    Worker.create({ ...common, taskQueue: localTaskQueue(taskQueue) }),
+  ]);
+  const running = Promise.all(workers.map((worker) => worker.run()));
+  return async () => {
+    workers.forEach((worker) => worker.shutdown());
+    await running;
+  };
+}
+
+type Input = Record<string, unknown>;
+
+function start(input: Input): Promise<WorkflowHandle> {
+  return temporal.client.workflow.start('trainingPipeline', {
+    taskQueue,
+    workflowId: `run-${randomUUID()}`,
+    args: [input],
+  });
+}
+
+async function run(pipeline: Json, more: Input = {}): Promise<RunReport> {
+  const handle = await start({ pipeline, ...more });
+  return (await handle.result()) as RunReport;
+}
+
+async function failureOf(handle: WorkflowHandle): Promise<ApplicationFailure> {
+  const error = await handle.result().then(
+    () => undefined,
+    (reason: unknown) => reason,
+  );
+  expect(error).toBeInstanceOf(WorkflowFailedError);
+  return (error as WorkflowFailedError).cause as ApplicationFailure;
+}
+
+const statuses = (report: RunReport) =>
+  Object.fromEntries(report.steps.map(({ name, status }) => [name, status]));
+const query = (handle: WorkflowHandle) => handle.query<RunReport>('status');
+
+async function until(what: () => Promise<boolean> | boolean, seconds = 15): Promise<void> {
+  const deadline = Date.now() + seconds * 1000;
+  while (!(await what())) {
+    if (Date.now() > deadline) throw new Error(`not so within ${seconds} s: ${what}`);
+    await new Promise((resolve) => setTimeout(resolve, 20));
+  }
+}
+
+describe('a run that is accepted', () => {
+  it('goes through every step, in order, and registers a version', async () => {
+    const handle = await start({ pipeline: smallPipeline() });
+    const report = (await handle.result()) as RunReport;
+    expect(report.outcome).toBe('accepted');
+    expect(report.metric).toEqual({
+      name: 'metrics.mse',
+      value: 6,
+      comparison: 'lessThanOrEqualTo',
+      threshold: 7,
+    });
+    expect(statuses(report)).toEqual({
+      preprocess: 'succeeded',
+      train: 'succeeded',
+      evaluate: 'succeeded',
+      condition: 'succeeded',
+      createModel: 'succeeded',
+      transform: 'succeeded',
+      register: 'succeeded',
+      notify: 'skipped',
+    });
+    expect(report.modelPackage).toEqual({
+      group: 'small',
+      version: 1,
+      approvalStatus: 'PendingManualApproval',
+    });
+    expect(report.transform?.records).toBe(3);
+    const { events } = await handle.fetchHistory();
+    const scheduled = (events ?? []).flatMap((event) => event.activityTaskScheduledEventAttributes ?? []);
+    const ids = scheduled.map(({ activityId }) => activityId).filter((id) => id !== 'hash-input');
+    expect(ids).toEqual([
+      'prepare',
+      'preprocess',
+      'train',
+      'evaluate',
+      'condition',
+      'createModel',
+      'transform',
+      'register',
+    ]);
+    expect(scheduled.map(({ activityType }) => activityType?.name)).toEqual(
+      expect.arrayContaining([
+        'preprocess',
+        'train',
+        'evaluate',
+        'createModel',
+        'transform',
+        'registerModel',
+      ]),
+    );
+    expect(engine.starts).toHaveLength(4);
+  });
+
+  it('is found by its search attributes and tells its state in the current details', async () => {
+    const handle = await start({ pipeline: smallPipeline() });
+    await handle.result();
+    const { searchAttributes: found } = await handle.describe();
+    expect(found).toMatchObject({
+      [searchAttributes.pipeline]: ['small'],
+      [searchAttributes.executionMode]: ['local'],
+      [searchAttributes.outcome]: ['accepted'],
+      [searchAttributes.metricValue]: [6],
+    });
+    const details = await handle.query<string>('__temporal_workflow_metadata');
+    expect(JSON.stringify(details)).toContain('| evaluate | ✓ succeeded | process |');
+  });
+
+  it('keeps the lineage of the model: data, code, image, parameters, jobs', async () => {
+    const pipeline = smallPipeline(
+      { parameters: { depth: { type: 'Integer', default: 3 } } },
+      {
+        train: { script: 'train.py', hyperparameters: { depth: { Get: 'Parameters.depth' } } },
+      },
+    );
+    await run(pipeline, { parameters: { depth: 5 } });
+    const [version] = await makeDependencies(world.root, engine).registry.list();
+    expect(version).toMatchObject({
+      pipeline: 'small',
+      group: 'small',
+      version: 1,
+      lineage: { parameters: { depth: 5 }, executionMode: 'local' },
+    });
+    expect(version?.lineage.data?.bytes).toBe(8);
+    expect(version?.lineage.data?.sha256).toMatch(/^[0-9a-f]{64}$/);
+    expect(Object.keys(version?.lineage.jobs ?? {})).toEqual([
+      'preprocess',
+      'train',
+      'evaluate',
+      'createModel',
+      'transform',
+    ]);
+  });
+
+  it('runs only the steps that the file has', async () => {
+    const report = await run(smallPipeline({}, { transform: undefined, register: undefined }));
+    expect(report.outcome).toBe('accepted');
+    expect(statuses(report)).toMatchObject({
+      createModel: 'succeeded',
+      transform: 'skipped',
+      register: 'skipped',
+    });
+    expect(engine.starts).toHaveLength(3);
+  });
+
+  it('reads the pipeline from a path below the root', async () => {
+    const { writeFile } = await import('node:fs/promises');
+    await writeFile(`${world.root}/pipeline.json`, JSON.stringify(smallPipeline()));
+    expect((await run('pipeline.json')).outcome).toBe('accepted');
+  });
+
+  it('runs without search attributes where they are not registered', async () => {
+    await stopWorkers();
+    stopWorkers = await startWorkers(false);
+    const handle = await start({ pipeline: smallPipeline() });
+    await handle.result();
+    expect((await handle.describe()).searchAttributes).not.toHaveProperty(searchAttributes.pipeline);
+  });
+});
+
+describe('a run that is not accepted', () => {
+  it('notifies and fails with the metric, the value and the threshold when it is rejected', async () => {
+    const receiver = await startReceiver();
+    engine.behave('evaluate', { report: '{"metrics":{"mse":8}}' });
+    const handle = await start({ pipeline: smallPipeline({}, { notify: [{ webhook: receiver.url }] }) });
+    const failure = await failureOf(handle);
+    expect(failure.type).toBe('QualityGateRejected');
+    expect(failure.message).toContain('metrics.mse 8 ≤ 7 does not hold');
+    expect(failure.details?.[0]).toEqual({
+      metric: 'metrics.mse',
+      comparison: 'lessThanOrEqualTo',
+      threshold: 7,
+      value: 8,
+    });
+    expect(receiver.deliveries).toHaveLength(1);
+    expect(receiver.deliveries[0]?.body).toMatchObject({
+      code: 'QualityGateRejected',
+      pipeline: 'small',
+      metric: { value: 8 },
+    });
+    expect(await query(handle)).toMatchObject({
+      outcome: 'rejected',
+      failure: { code: 'QualityGateRejected' },
+    });
+    expect(statuses(await query(handle))).toMatchObject({ notify: 'succeeded', createModel: 'skipped' });
+    await receiver.close();
+  });
+
+  it('completes as rejected where the file says so', async () => {
+    engine.behave('evaluate', { report: '{"metrics":{"mse":8}}' });
+    const condition = { metric: 'metrics.mse', lessThanOrEqualTo: 7, onRejected: 'complete' };
+    expect((await run(smallPipeline({}, { condition }))).outcome).toBe('rejected');
+    expect(engine.starts).toHaveLength(3);
+  });
+
+  it.each([
+    ['a metric that is no number', '{"metrics":{"mse":"6"}}', 'not a finite number'],
+    ['a metric that is NaN', '{"metrics":{"mse":NaN}}', 'not JSON'],
+    ['a report without it', '{"metrics":{}}', 'has no "mse"'],
+    ['no report at all', undefined, 'does not exist'],
+  ])('stays closed for %s', async (_, report, reason) => {
+    engine.behave('evaluate', report === undefined ? {} : { report });
+    const handle = await start({ pipeline: smallPipeline() });
+    const failure = await failureOf(handle);
+    expect(failure.type).toBe('QualityGateUndecidable');
+    expect(failure.message).toContain(reason);
+    expect((await query(handle)).outcome).toBe('failed');
+    expect(engine.starts).toHaveLength(3);
+  });
+
+  it.each(['preprocess', 'train', 'evaluate', 'transform'])(
+    'notifies and fails with the own error of %s',
+    async (step) => {
+      const receiver = await startReceiver();
+      engine.behave(step, { ends: 'failed' });
+      const handle = await start({ pipeline: smallPipeline({}, { notify: [{ webhook: receiver.url }] }) });
+      const failure = await failureOf(handle);
+      expect(failure.type).toBe('JobFailed');
+      expect(failure.message).toContain(`${step}: small-${step}-`);
+      expect(failure.message).toContain('the last line of the log');
+      expect(receiver.deliveries).toHaveLength(1);
+      expect(statuses(await query(handle))).toMatchObject({ [step]: 'failed', notify: 'succeeded' });
+      await receiver.close();
+    },
+  );
+
+  it('takes a job that somebody stopped for a failure, never for a success', async () => {
+    engine.behave('train', { ends: 'stopped' });
+    expect((await failureOf(await start({ pipeline: smallPipeline() }))).type).toBe('JobStopped');
+  });
+
+  it('is not hidden by a notification that fails', async () => {
+    const receiver = await startReceiver(404);
+    engine.behave('train', { ends: 'failed' });
+    const handle = await start({ pipeline: smallPipeline({}, { notify: [{ webhook: receiver.url }] }) });
+    expect((await failureOf(handle)).type).toBe('JobFailed');
+    expect(statuses(await query(handle))).toMatchObject({ notify: 'failed' });
+    await receiver.close();
+  });
+});
+
+describe('bad input', () => {
+  it.each<[string, Input, string]>([
+    ['no object', [] as never, 'The workflow input'],
+    ['an unknown key', { pipeline: smallPipeline(), mode: 'local' }, 'mode: is not a known key'],
+    ['a misspelt step', { pipeline: smallPipeline({}, { trian: {} }) }, 'steps.trian: is not a known key'],
+    ['a mode that does not exist', { pipeline: smallPipeline(), executionMode: 'cloud' }, 'executionMode'],
+    ['a mode without an engine', { pipeline: smallPipeline(), executionMode: 'sagemaker' }, 'no engine'],
+    [
+      'an unknown parameter',
+      { pipeline: smallPipeline(), parameters: { x: 1 } },
+      'parameters.x: is not declared',
+    ],
+    [
+      'a script that is not there',
+      { pipeline: smallPipeline({}, { train: { script: 'no.py' } }) },
+      'steps.train.script: there is no file "no.py"',
+    ],
+    [
+      'an input that is not there',
+      { pipeline: smallPipeline({}, { transform: { input: 'no.csv' } }) },
+      'steps.transform.input: "no.csv" does not exist',
+    ],
+    [
+      'a path that leaves the root',
+      { pipeline: smallPipeline({ code: '../code' }) },
+      'code: "../code" leaves',
+    ],
+    ['an absolute path', { pipeline: smallPipeline({ code: '/etc' }) }, 'code: "/etc" is absolute'],
+    ['a file that is not there', { pipeline: 'no.json' }, 'pipeline: "no.json" does not exist'],
+    [
+      'more instances than the engine has',
+      { pipeline: smallPipeline({}, { train: { script: 'train.py', instanceCount: 2 } }) },
+      'one instance',
+    ],
+  ])('%s ends the run before any job', async (_, input, message) => {
+    const failure = await failureOf(await start(input));
+    expect(failure.message).toContain(message);
+    expect(['InvalidInput', 'Unsupported']).toContain(failure.type);
+    expect(engine.starts).toEqual([]);
+  });
+});
+
+describe('a run that is cancelled', () => {
+  it('closes only when its job is over', async () => {
+    engine.behave('train', { lasts: 60_000, stopTakes: 1500 });
+    const handle = await start({ pipeline: smallPipeline() });
+    await until(() => engine.starts.length === 2);
+    const asked = Date.now();
+    await handle.cancel();
+    await handle.cancel();
+    const error = (await handle.result().catch((reason: unknown) => reason)) as WorkflowFailedError;
+    expect(error.cause).toBeInstanceOf(CancelledFailure);
+    expect(Date.now() - asked).toBeGreaterThanOrEqual(1500);
+    expect(engine.stateOf(engine.starts[1]!)).toBe('stopped');
+    expect(await query(handle)).toMatchObject({ outcome: 'canceled' });
+    expect(statuses(await query(handle))).toMatchObject({ train: 'canceled', evaluate: 'skipped' });
+  });
+
+  it('starts nothing when it is cancelled before the first step', async () => {
+    await stopWorkers();
+    const handle = await start({ pipeline: smallPipeline() });
+    await handle.cancel();
+    stopWorkers = await startWorkers();
+    const error = (await handle.result().catch((reason: unknown) => reason)) as WorkflowFailedError;
+    expect(error.cause).toBeInstanceOf(CancelledFailure);
+    expect(engine.starts).toEqual([]);
+  });
+
+  it('does not notify: nothing has failed', async () => {
+    const receiver = await startReceiver();
+    engine.behave('preprocess', { lasts: 60_000 });
+    const handle = await start({ pipeline: smallPipeline({}, { notify: [{ webhook: receiver.url }] }) });
+    await until(() => engine.starts.length === 1);
+    await handle.cancel();
+    await handle.result().catch(() => undefined);
+    expect(receiver.deliveries).toEqual([]);
+    await receiver.close();
+  });
+});
+
+describe('a run that is closed behind the back of its activity', () => {
+  it('has its job stopped when it is terminated', async () => {
+    engine.behave('train', { lasts: 60_000 });
+    const handle = await start({ pipeline: smallPipeline() });
+    await until(() => engine.starts.length === 2);
+    await handle.terminate('test');
+    await until(() => engine.stateOf(engine.starts[1]!) === 'stopped');
+  });
+
+  it('has its job stopped when it is reset, and the new run starts its own', async () => {
+    engine.behave('train', { lasts: 3000 });
+    const handle = await start({ pipeline: smallPipeline() });
+    await until(() => engine.starts.length === 2);
+    const { events } = await handle.fetchHistory();
+    const firstTask = events?.find((event) => event.workflowTaskCompletedEventAttributes)?.eventId;
+    await temporal.client.workflowService.resetWorkflowExecution({
+      namespace: 'default',
+      workflowExecution: { workflowId: handle.workflowId },
+      workflowTaskFinishEventId: firstTask!,
+      requestId: randomUUID(),
+      reason: 'test',
+    });
+    await until(() => engine.stateOf(engine.starts[1]!) === 'stopped');
+    await temporal.client.workflow.getHandle(handle.workflowId).result();
+    expect(new Set(engine.starts).size).toBe(engine.starts.length);
+    expect(engine.starts.filter((name) => name.startsWith('small-train-'))).toHaveLength(2);
+  });
+});
+
+it('leaves the job to the next worker at shutdown, which adopts it', async () => {
+  engine.behave('train', { lasts: 4000 });
+  const handle = await start({ pipeline: smallPipeline() });
+  await until(() => engine.starts.length === 2);
+  await stopWorkers();
+  expect(engine.stateOf(engine.starts[1]!)).toBe('running');
+  stopWorkers = await startWorkers();
+  expect(((await handle.result()) as RunReport).outcome).toBe('accepted');
+  expect(engine.starts).toHaveLength(4);
+});
