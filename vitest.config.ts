@@ -13,5 +13,7 @@ export default defineConfig({
     testTimeout: 60_000,
     hookTimeout: 120_000,
     restoreMocks: true,
+    // The set-up is done; an edit in mid-run must not build anew under the tests that start the command.
+    env: { SLUICE_SKIP_SETUP: '1' },
   },
 });

@@ -12,7 +12,9 @@ function isNewEnough(version) {
 async function main() {
   if (!isNewEnough(process.versions.node)) {
     const [major, minor] = OLDEST_NODE;
-    process.stderr.write(`Sluice needs Node.js ${major}.${minor} or later; this is ${process.version} (${process.execPath}).\n`);
+    process.stderr.write(
+      `Sluice needs Node.js ${major}.${minor} or later; this is ${process.version} (${process.execPath}).\n`,
+    );
     process.exitCode = 1;
     return;
   }

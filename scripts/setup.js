@@ -19,7 +19,11 @@ const parts = { dependencies, build, python, temporal };
 export async function setup(needs = /** @type {Need[]} */ (Object.keys(parts)), given) {
   const context = createContext(given);
   const wanted = Object.entries(parts).filter(([need]) => needs.includes(/** @type {Need} */ (need)));
-  await makeParts(wanted.map(([, part]) => part), join(context.root, '.sluice', 'setup.lock'), context);
+  await makeParts(
+    wanted.map(([, part]) => part),
+    join(context.root, '.sluice', 'setup.lock'),
+    context,
+  );
 }
 
 const started = process.argv[1];

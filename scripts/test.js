@@ -31,6 +31,8 @@ function vitestArgs() {
 /** Tests start servers of their own; they must never reach the one that the user works with.
  * @param {NodeJS.ProcessEnv} env @returns {NodeJS.ProcessEnv} */
 function testEnv(env) {
-  const kept = Object.entries(env).filter(([name]) => !name.startsWith('TEMPORAL_') || name === 'TEMPORAL_CLI_PATH');
+  const kept = Object.entries(env).filter(
+    ([name]) => !name.startsWith('TEMPORAL_') || name === 'TEMPORAL_CLI_PATH',
+  );
   return { ...Object.fromEntries(kept), SLUICE_TEST_LONG: long ? '1' : '0' };
 }

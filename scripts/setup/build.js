@@ -26,7 +26,9 @@ export const build = {
 
 /** @param {Context} context */
 function sourceHash({ root }) {
-  const configs = readdirSync(root).filter((name) => /^tsconfig.*\.json$/.test(name)).sort();
+  const configs = readdirSync(root)
+    .filter((name) => /^tsconfig.*\.json$/.test(name))
+    .sort();
   const sources = filesBelow(join(root, 'src')).map((path) => join('src', path));
   return hashFiles(root, ['package-lock.json', ...configs, ...sources]);
 }
@@ -41,7 +43,7 @@ async function buildInto(dist, context) {
   // The compiler does not write again what it believes to be there.
   if (wanted.some((path) => !existsSync(join(dist, path)))) rmSync(join(dist, BUILD_INFO), { force: true });
   await compile(context);
-  for (const path of filesBelow(src).filter((name) => name.endsWith('.py'))) {
+  for (const path of filesBelow(src).filter((name) => !name.endsWith('.ts'))) {
     mkdirSync(dirname(join(dist, path)), { recursive: true });
     copyFileSync(join(src, path), join(dist, path));
   }
@@ -80,6 +82,6 @@ async function bundle(dist, { root, env }) {
 
 /** What has no source any more must not be imported by mistake. @param {string} dist @param {string[]} wanted */
 function removeStale(dist, wanted) {
-  const keep = new Set([WORKFLOW_BUNDLE, BUILD_INFO, ...wanted, ...wanted.map((path) => `${path}.map`)]);
+  const keep = new Set([WORKFLOW_BUNDLE, ...wanted, ...wanted.map((path) => `${path}.map`)]);
   for (const path of filesBelow(dist)) if (!keep.has(path)) rmSync(join(dist, path));
 }

@@ -32,7 +32,8 @@ export function run(command, args, { env = process.env, cwd, timeoutSeconds } = 
   let stdout = '';
   let output = '';
   let timedOut = false;
-  const timer = timeoutSeconds && setTimeout(() => ((timedOut = true), leash.destroy()), timeoutSeconds * 1000);
+  const timer =
+    timeoutSeconds && setTimeout(() => ((timedOut = true), leash.destroy()), timeoutSeconds * 1000);
   child.stdout?.setEncoding('utf8').on('data', (text) => ((stdout += text), (output += text)));
   child.stderr?.setEncoding('utf8').on('data', (text) => (output += text));
   return new Promise((resolve, reject) => {
@@ -50,7 +51,10 @@ export function run(command, args, { env = process.env, cwd, timeoutSeconds } = 
 
 /** Programs put the reason first (npm) or last (Python). @param {string} output */
 function excerpt(output) {
-  const lines = output.trim().split('\n').filter((line) => line.trim() !== '');
+  const lines = output
+    .trim()
+    .split('\n')
+    .filter((line) => line.trim() !== '');
   const shown = lines.length <= 2 * ENDS ? lines : [...lines.slice(0, ENDS), '…', ...lines.slice(-ENDS)];
   return shown.length === 0 ? '' : `:\n${shown.map((line) => `    ${line.trimEnd()}`).join('\n')}`;
 }

@@ -30,7 +30,9 @@ const runtime = `node ${process.versions.node.split('.')[0]} ${process.platform}
 function stamp({ root }) {
   const lock = readIfThere(join(root, 'package-lock.json'));
   if (lock === undefined) {
-    throw new SetupError(`There is no package-lock.json in ${root}: is this a whole copy of the project? Clone it again.`);
+    throw new SetupError(
+      `There is no package-lock.json in ${root}: is this a whole copy of the project? Clone it again.`,
+    );
   }
   return `${createHash('sha256').update(lock).digest('hex')} ${runtime}`;
 }
@@ -39,7 +41,8 @@ function stamp({ root }) {
 function whyInstall(context) {
   if (!existsSync(join(context.root, 'node_modules'))) return 'node_modules is missing';
   const old = readIfThere(stampFile(context));
-  if (old !== undefined && !old.endsWith(runtime)) return `node_modules was made for ${old.split(' ').slice(1).join(' ')}`;
+  if (old !== undefined && !old.endsWith(runtime))
+    return `node_modules was made for ${old.split(' ').slice(1).join(' ')}`;
   if (readIfThere(installedLock(context)) === undefined) return 'node_modules is incomplete';
   return isAsLocked(context) ? undefined : 'package-lock.json has changed';
 }
@@ -87,7 +90,8 @@ function npmCommand(env) {
   const running = env.npm_execpath;
   if (running && /npm-cli\.[cm]?js$/.test(running) && existsSync(running)) return [process.execPath, running];
   const npm = findOnPath('npm', env);
-  if (!npm) throw new SetupError('npm is not on the PATH: install Node.js with npm, or put its folder on the PATH.');
+  if (!npm)
+    throw new SetupError('npm is not on the PATH: install Node.js with npm, or put its folder on the PATH.');
   return [npm];
 }
 

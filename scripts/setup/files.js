@@ -1,5 +1,14 @@
 import { createHash, randomUUID } from 'node:crypto';
-import { accessSync, constants, mkdirSync, readFileSync, readdirSync, renameSync, statSync, writeFileSync } from 'node:fs';
+import {
+  accessSync,
+  constants,
+  mkdirSync,
+  readFileSync,
+  readdirSync,
+  renameSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs';
 import { delimiter, dirname, join } from 'node:path';
 
 /** The file's text, or undefined if there is none. @param {string} path */
@@ -21,12 +30,12 @@ export function writeWhole(path, text) {
   renameSync(beside, path);
 }
 
-/** Files below a folder, relative and sorted; Python's compiled leftovers are not sources.
+/** Files below a folder, relative and sorted, without what editors and Python leave there.
  * @param {string} folder @param {string} [below] @returns {string[]} */
 export function filesBelow(folder, below = '') {
   const entries = readdirSync(join(folder, below), { withFileTypes: true });
   return entries
-    .filter(({ name }) => name !== '__pycache__')
+    .filter(({ name }) => name !== '__pycache__' && !name.startsWith('.'))
     .flatMap((entry) => {
       const path = join(below, entry.name);
       return entry.isDirectory() ? filesBelow(folder, path) : [path];

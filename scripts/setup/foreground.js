@@ -12,7 +12,10 @@ export function runInForeground(args, { cwd, env = process.env }) {
   return new Promise((resolve, reject) => {
     child.on('error', reject);
     child.on('exit', (code, signal) => {
-      process.removeAllListeners('SIGINT').removeListener('SIGTERM', forward).removeListener('SIGHUP', forward);
+      process
+        .removeAllListeners('SIGINT')
+        .removeListener('SIGTERM', forward)
+        .removeListener('SIGHUP', forward);
       // Who waits for us learns that it was a signal.
       if (signal) process.kill(process.pid, signal);
       resolve(code ?? 1);

@@ -29,7 +29,10 @@ export function pipOf(env, python) {
   return {
     name: `pip of ${python}`,
     install: (args, timeoutSeconds = TIME_LIMIT_SECONDS) =>
-      run(python, [...first, ...args], { env: { PIP_RETRIES: '2', PIP_TIMEOUT: '30', ...pythonEnv(env) }, timeoutSeconds }),
+      run(python, [...first, ...args], {
+        env: { PIP_RETRIES: '2', PIP_TIMEOUT: '30', ...pythonEnv(env) },
+        timeoutSeconds,
+      }),
   };
 }
 
@@ -38,7 +41,8 @@ export function uvFor(env, uv, python) {
   const first = ['pip', 'install', '--quiet', '--python', python, '--compile-bytecode', ...WHEELS_ONLY];
   return {
     name: uv,
-    install: (args, timeoutSeconds = TIME_LIMIT_SECONDS) => run(uv, [...first, ...args], { env: uvEnv(env), timeoutSeconds }),
+    install: (args, timeoutSeconds = TIME_LIMIT_SECONDS) =>
+      run(uv, [...first, ...args], { env: uvEnv(env), timeoutSeconds }),
   };
 }
 
@@ -51,9 +55,14 @@ export function uvEnv(env) {
 /** What pip's configuration files say, as pip's environment variables.
  * @param {NodeJS.ProcessEnv} env @param {string} python @returns {Promise<NodeJS.ProcessEnv>} */
 export async function pipSettings(env, python) {
-  const list = await run(python, ['-I', '-m', 'pip', 'config', 'list'], { env: pythonEnv(env), timeoutSeconds: 30 });
+  const list = await run(python, ['-I', '-m', 'pip', 'config', 'list'], {
+    env: pythonEnv(env),
+    timeoutSeconds: 30,
+  });
   const entries = [...list.matchAll(/^(?:global|install)\.([a-z-]+)='(.*)'$/gm)];
-  return Object.fromEntries(entries.map(([, name = '', value]) => [`PIP_${name.replaceAll('-', '_').toUpperCase()}`, value]));
+  return Object.fromEntries(
+    entries.map(([, name = '', value]) => [`PIP_${name.replaceAll('-', '_').toUpperCase()}`, value]),
+  );
 }
 
 /** @param {Context} context */

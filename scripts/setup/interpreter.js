@@ -32,7 +32,8 @@ export async function findInterpreter({ env }) {
 }
 
 function remedy() {
-  const install = process.platform === 'darwin' ? '"brew install python@3.12"' : '"apt install python3 python3-venv"';
+  const install =
+    process.platform === 'darwin' ? '"brew install python@3.12"' : '"apt install python3 python3-venv"';
   return `Install one (such as ${install}), or name one that is not on the PATH with SLUICE_PYTHON_BASE.`;
 }
 
@@ -58,9 +59,22 @@ async function ask(name, env) {
 /** The user's environment without what would lead Python or pip elsewhere.
  * @param {NodeJS.ProcessEnv} env @returns {NodeJS.ProcessEnv} */
 export function pythonEnv(env) {
-  const clean = { ...env, PIP_DISABLE_PIP_VERSION_CHECK: '1', PIP_NO_INPUT: '1', PIP_ROOT_USER_ACTION: 'ignore' };
+  /** @type {NodeJS.ProcessEnv} */
+  const clean = {
+    ...env,
+    PIP_DISABLE_PIP_VERSION_CHECK: '1',
+    PIP_NO_INPUT: '1',
+    PIP_ROOT_USER_ACTION: 'ignore',
+  };
   const misleading = ['PYTHONHOME', 'PYTHONPATH', 'VIRTUAL_ENV', 'CONDA_PREFIX', '__PYVENV_LAUNCHER__'];
-  const elsewhere = ['PIP_USER', 'PIP_TARGET', 'PIP_PREFIX', 'PIP_ROOT', 'PIP_PYTHON', 'PIP_REQUIRE_VIRTUALENV'];
+  const elsewhere = [
+    'PIP_USER',
+    'PIP_TARGET',
+    'PIP_PREFIX',
+    'PIP_ROOT',
+    'PIP_PYTHON',
+    'PIP_REQUIRE_VIRTUALENV',
+  ];
   for (const name of [...misleading, ...elsewhere]) delete clean[name];
   return clean;
 }

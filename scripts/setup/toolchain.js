@@ -17,5 +17,8 @@ export function readToolchain({ root }) {
 /** @param {{ root: string }} context @param {Toolchain} change */
 export function recordTool(context, change) {
   const { temporal = null, ...rest } = { ...readToolchain(context), ...change };
-  writeWhole(join(context.root, '.sluice', 'toolchain.json'), `${JSON.stringify({ temporal, ...rest }, null, 2)}\n`);
+  writeWhole(
+    join(context.root, '.sluice', 'toolchain.json'),
+    `${JSON.stringify({ temporal, ...rest }, null, 2)}\n`,
+  );
 }

@@ -23,4 +23,5 @@ export function readReport(path) {
 }
 
 /** @param {{ passed: number, failed: number, skipped: number }} counts */
-export const countsLine = ({ passed, failed, skipped }) => `${passed} passed, ${failed} failed, ${skipped} skipped`;
+export const countsLine = ({ passed, failed, skipped }) =>
+  `${passed} passed, ${failed} failed, ${skipped} skipped`;

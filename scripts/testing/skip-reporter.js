@@ -10,8 +10,11 @@ export default class SkipReporter {
     process.stdout.write(`\nSkipped:\n`);
     for (const test of skipped) {
       const result = test.result();
-      const reason = (result.state === 'skipped' && result.note) || 'no reason given by the test; see the output above';
-      process.stdout.write(`  ${relative(process.cwd(), test.module.moduleId)} > ${test.fullName}: ${reason}\n`);
+      const reason =
+        (result.state === 'skipped' && result.note) || 'no reason given by the test; see the output above';
+      process.stdout.write(
+        `  ${relative(process.cwd(), test.module.moduleId)} > ${test.fullName}: ${reason}\n`,
+      );
     }
   }
 }

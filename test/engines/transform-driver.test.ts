@@ -87,7 +87,9 @@ class Job {
   }
   private events<T>(event: string): T[] {
     const lines = (this.read('log') ?? '').split('\n').filter(Boolean);
-    return lines.map((line) => JSON.parse(line) as T & { event: string }).filter((found) => found.event === event);
+    return lines
+      .map((line) => JSON.parse(line) as T & { event: string })
+      .filter((found) => found.event === event);
   }
   requests = (): Request[] => this.events<Request>('request');
   server(): Start {
@@ -106,7 +108,11 @@ async function transform(what: Transform) {
     stderr,
     outputs: job.outputs(),
     requests: job.requests(),
-    result: JSON.parse(job.read('result.json') ?? 'null') as { records: number; files: unknown[]; requests: number } | null,
+    result: JSON.parse(job.read('result.json') ?? 'null') as {
+      records: number;
+      files: unknown[];
+      requests: number;
+    } | null,
     failure: job.read('ml/output/failure'),
   };
 }
@@ -115,7 +121,13 @@ const MB = 1024 * 1024;
 const kilobyte = (letter: string) => letter.repeat(1023) + '\n';
 
 describe('a transform', () => {
-  it.each<[string, Transform, { outputs: Record<string, string>; bodies?: string[]; records: number; requests: number }]>([
+  it.each<
+    [
+      string,
+      Transform,
+      { outputs: Record<string, string>; bodies?: string[]; records: number; requests: number },
+    ]
+  >([
     [
       'sends all records that fit into the payload as one request',
       { inputs: { 'a.csv': 'a,1\nb,2\n' } },
@@ -128,7 +140,10 @@ describe('a transform', () => {
     ],
     [
       'sends the whole file with SplitType None, with both strategies',
-      { inputs: { 'a.csv': 'a\n\nb' }, config: { splitType: 'None', assembleWith: 'None', batchStrategy: 'SingleRecord' } },
+      {
+        inputs: { 'a.csv': 'a\n\nb' },
+        config: { splitType: 'None', assembleWith: 'None', batchStrategy: 'SingleRecord' },
+      },
       { outputs: { 'a.csv.out': 'A\nB\n' }, bodies: ['a\n\nb'], records: 1, requests: 1 },
     ],
     [
@@ -168,17 +183,28 @@ describe('a transform', () => {
     ],
     [
       'adds the newline that a response lacks with AssembleWith Line',
-      { inputs: { 'a.csv': 'a\nb\n' }, config: { batchStrategy: 'SingleRecord' }, server: { noFinalNewline: true } },
+      {
+        inputs: { 'a.csv': 'a\nb\n' },
+        config: { batchStrategy: 'SingleRecord' },
+        server: { noFinalNewline: true },
+      },
       { outputs: { 'a.csv.out': 'A\nB\n' }, records: 2, requests: 2 },
     ],
     [
       'joins the responses as they are with AssembleWith None',
-      { inputs: { 'a.csv': 'a\nb\n' }, config: { batchStrategy: 'SingleRecord', assembleWith: 'None' }, server: { noFinalNewline: true } },
+      {
+        inputs: { 'a.csv': 'a\nb\n' },
+        config: { batchStrategy: 'SingleRecord', assembleWith: 'None' },
+        server: { noFinalNewline: true },
+      },
       { outputs: { 'a.csv.out': 'AB' }, records: 2, requests: 2 },
     ],
     [
       'takes JSON Lines in and out',
-      { inputs: { 'a.jsonl': '{"x": 1}\n[2]\n' }, config: { contentType: 'application/jsonlines', accept: 'application/jsonlines' } },
+      {
+        inputs: { 'a.jsonl': '{"x": 1}\n[2]\n' },
+        config: { contentType: 'application/jsonlines', accept: 'application/jsonlines' },
+      },
       { outputs: { 'a.jsonl.out': '{"X": 1}\n[2]\n' }, bodies: ['{"x": 1}\n[2]\n'], records: 2, requests: 1 },
     ],
     [
@@ -188,12 +214,20 @@ describe('a transform', () => {
     ],
     [
       'takes any JSON for a single record',
-      { inputs: { 'a.csv': 'a\n' }, config: { accept: 'application/json' }, server: { result: '[0.1, 0.9]' } },
+      {
+        inputs: { 'a.csv': 'a\n' },
+        config: { accept: 'application/json' },
+        server: { result: '[0.1, 0.9]' },
+      },
       { outputs: { 'a.csv.out': '[0.1, 0.9]\n' }, records: 1, requests: 1 },
     ],
     [
       'takes JSON that is no array without counting it',
-      { inputs: { 'a.csv': 'a\nb\n' }, config: { accept: 'application/json' }, server: { result: '{"predictions": [1]}' } },
+      {
+        inputs: { 'a.csv': 'a\nb\n' },
+        config: { accept: 'application/json' },
+        server: { result: '{"predictions": [1]}' },
+      },
       { outputs: { 'a.csv.out': '{"predictions": [1]}\n' }, records: 2, requests: 1 },
     ],
     [
@@ -213,7 +247,7 @@ describe('a transform', () => {
     if (expected.bodies) expect(requests.map((request) => request.body)).toEqual(expected.bodies);
     expect(result).toMatchObject({ records: expected.records, requests: expected.requests });
     expect(requests).toHaveLength(expected.requests);
-    expect(requests.every(({ chunked }) => chunked === (what.config?.['maxPayloadInMB'] === 0))).toBe(true);
+    expect(requests.every(({ chunked }) => chunked === (what.config?.maxPayloadInMB === 0))).toBe(true);
     expect(failure).toBeNull();
   });
 
@@ -265,7 +299,11 @@ describe('a transform', () => {
   it('takes what the job leaves open from /execution-parameters', async () => {
     const { requests } = await transform({
       inputs: { 'a.csv': 'a\nb\nc\nd\n' },
-      server: { seconds: 0.1, executionParameters: '{"BatchStrategy":"SINGLE_RECORD","MaxConcurrentTransforms":2,"MaxPayloadInMB":1}' },
+      server: {
+        seconds: 0.1,
+        executionParameters:
+          '{"BatchStrategy":"SINGLE_RECORD","MaxConcurrentTransforms":2,"MaxPayloadInMB":1}',
+      },
     });
     expect(requests).toHaveLength(4);
     expect(Math.max(...requests.map((request) => request.inFlight))).toBe(2);
@@ -319,7 +357,8 @@ describe('a transform', () => {
   });
 
   it('serves a real model by the serve command of the framework image', async () => {
-    const script = 'class Model:\n  def predict(self, x): return x.sum(axis=1)\ndef model_fn(folder): return Model()\n';
+    const script =
+      'class Model:\n  def predict(self, x): return x.sum(axis=1)\ndef model_fn(folder): return Model()\n';
     const base = makeFolder({ 'model/code/inference.py': script });
     const { code, outputs, stderr } = await transform({
       inputs: { 'a.csv': '1,2\n3,4\n' },
@@ -334,7 +373,11 @@ describe('a transform fails, and leaves no output of the file,', () => {
   it.each<[string, Transform, RegExp]>([
     [
       'when the server answers with another status than 200',
-      { inputs: { 'a.csv': 'a\nb\nbad\n' }, config: { batchStrategy: 'SingleRecord' }, server: { on: { bad: 500 } } },
+      {
+        inputs: { 'a.csv': 'a\nb\nbad\n' },
+        config: { batchStrategy: 'SingleRecord' },
+        server: { on: { bad: 500 } },
+      },
       /^a\.csv, record 3: the server answered 500: no good: ä{191}$/,
     ],
     [
@@ -354,12 +397,20 @@ describe('a transform fails, and leaves no output of the file,', () => {
     ],
     [
       'when a JSON array is too short',
-      { inputs: { 'a.csv': 'a\nb\nc\n' }, config: { accept: 'application/json' }, server: { json: true, loses: 1 } },
+      {
+        inputs: { 'a.csv': 'a\nb\nc\n' },
+        config: { accept: 'application/json' },
+        server: { json: true, loses: 1 },
+      },
       /sent 3 records, got 2 predictions\./,
     ],
     [
       'when a prediction is missing in what a job without Accept gets as CSV',
-      { inputs: { 'a.csv': 'a\nb\n' }, config: { accept: null }, server: { loses: 1, contentType: 'text/csv; charset=utf-8' } },
+      {
+        inputs: { 'a.csv': 'a\nb\n' },
+        config: { accept: null },
+        server: { loses: 1, contentType: 'text/csv; charset=utf-8' },
+      },
       /sent 2 records, got 1 predictions\./,
     ],
     [
@@ -379,7 +430,11 @@ describe('a transform fails, and leaves no output of the file,', () => {
     ],
     [
       'when the server crashes',
-      { inputs: { 'a.csv': 'a\nbad\n' }, config: { batchStrategy: 'SingleRecord' }, server: { on: { bad: 'crash' } } },
+      {
+        inputs: { 'a.csv': 'a\nbad\n' },
+        config: { batchStrategy: 'SingleRecord' },
+        server: { on: { bad: 'crash' } },
+      },
       /^The server ended with exit code 3 before the transform was done\./,
     ],
     [
@@ -412,7 +467,11 @@ describe('a transform fails, and leaves no output of the file,', () => {
       { inputs: {}, config: { inputs: [{ path: '/no/such/file.csv', name: 'file.csv' }] } },
       /^file\.csv: \[Errno 2\] No such file or directory: '\/no\/such\/file\.csv'/,
     ],
-    ['when the server ends at its start', { inputs: { 'a.csv': 'a\n' }, server: { exit: 7 } }, /^The server ended with exit code 7/],
+    [
+      'when the server ends at its start',
+      { inputs: { 'a.csv': 'a\n' }, server: { exit: 7 } },
+      /^The server ended with exit code 7/,
+    ],
     [
       'when the server cannot be started',
       { inputs: { 'a.csv': 'a\n' }, config: { serve: ['/no/such/command'] } },
@@ -431,12 +490,12 @@ describe('a transform fails, and leaves no output of the file,', () => {
     [
       'when /execution-parameters is not JSON',
       { inputs: { 'a.csv': 'a\n' }, server: { executionParameters: 'none' } },
-      /^GET \/execution-parameters failed: JSONDecodeError/,
+      /^GET \/execution-parameters failed: Expecting value/,
     ],
     [
       'when /execution-parameters has a strange value',
       { inputs: { 'a.csv': 'a\n' }, server: { executionParameters: '{"MaxPayloadInMB": "6"}' } },
-      /^GET \/execution-parameters failed: ValueError: MaxPayloadInMB is '6'/,
+      /^GET \/execution-parameters failed: MaxPayloadInMB is '6'/,
     ],
   ])('%s', async (_title, what, message) => {
     const { job, code, outputs, failure, result, stderr } = await transform(what);
@@ -528,13 +587,16 @@ describe('the server', () => {
     await waitFor('the server to be gone', () => !isAlive(job.server().pid), 5);
   });
 
-  it.skipIf(!linux)('inherits what the driver inherited, such as a lock on the job, even as descriptor 3', async () => {
-    const lock = join(makeFolder({ lock: '' }), 'lock');
-    const job = new Job({ inputs: { 'a.csv': 'a\n' } });
-    const descriptor = openSync(lock, 'r');
-    const { code } = await job.start([descriptor]).finished;
-    closeSync(descriptor);
-    expect(code).toBe(0);
-    expect(job.server().descriptors).toContain(lock);
-  });
+  it.skipIf(!linux)(
+    'inherits what the driver inherited, such as a lock on the job, even as descriptor 3',
+    async () => {
+      const lock = join(makeFolder({ lock: '' }), 'lock');
+      const job = new Job({ inputs: { 'a.csv': 'a\n' } });
+      const descriptor = openSync(lock, 'r');
+      const { code } = await job.start([descriptor]).finished;
+      closeSync(descriptor);
+      expect(code).toBe(0);
+      expect(job.server().descriptors).toContain(lock);
+    },
+  );
 });

@@ -2,7 +2,14 @@ import { execFileSync } from 'node:child_process';
 import { chmodSync, existsSync, readFileSync, symlinkSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
-import { makeFolder, runPython, startPython, trainCommand, waitFor, type Finished } from './fixtures/python.ts';
+import {
+  makeFolder,
+  runPython,
+  startPython,
+  trainCommand,
+  waitFor,
+  type Finished,
+} from './fixtures/python.ts';
 
 /** Prints what it was started with. */
 const reporter = `
@@ -31,7 +38,9 @@ function makeJob({ hyperparameters = {}, files = {} }: Job): string {
       hosts: ['algo-1'],
       current_instance_type: 'ml.m5.xlarge',
       current_group_name: 'homogeneousCluster',
-      instance_groups: [{ instance_group_name: 'homogeneousCluster', instance_type: 'ml.m5.xlarge', hosts: ['algo-1'] }],
+      instance_groups: [
+        { instance_group_name: 'homogeneousCluster', instance_type: 'ml.m5.xlarge', hosts: ['algo-1'] },
+      ],
       network_interface_name: 'eth0',
     }),
     'output/data/.keep': '',
@@ -57,16 +66,34 @@ describe('the arguments of the script', () => {
     ['are sorted by name', { b_rate: '0.5', a_rate: '1' }, ['--a_rate', '1', '--b_rate', '0.5']],
     ['have one hyphen for a name of one letter', { k: '3' }, ['-k', '3']],
     ['are decoded from JSON', { name: '"gbm"', depth: '5' }, ['--depth', '5', '--name', 'gbm']],
-    ['stay as they are when they are not JSON', { name: 'reg:linear', also: '{oops' }, ['--also', '{oops', '--name', 'reg:linear']],
+    [
+      'stay as they are when they are not JSON',
+      { name: 'reg:linear', also: '{oops' },
+      ['--also', '{oops', '--name', 'reg:linear'],
+    ],
     ['are empty for null', { nothing: 'null' }, ['--nothing', '']],
     ['join a map with commas', { map: '{"b": 2, "a": 1}' }, ['--map', 'a=1,b=2']],
-    ['are written as Python writes them', { flag: 'true', list: '[1, "x"]' }, ['--flag', 'True', '--list', "[1, 'x']"]],
+    [
+      'are written as Python writes them',
+      { flag: 'true', list: '[1, "x"]' },
+      ['--flag', 'True', '--list', "[1, 'x']"],
+    ],
     [
       'leave out what belongs to the toolkit',
-      { sagemaker_region: '"x"', sagemaker_job_name: '"j"', sagemaker_mpi_enabled: 'false', _tuning_objective_metric: 'm', lr: '1' },
+      {
+        sagemaker_region: '"x"',
+        sagemaker_job_name: '"j"',
+        sagemaker_mpi_enabled: 'false',
+        _tuning_objective_metric: 'm',
+        lr: '1',
+      },
       ['--lr', '1'],
     ],
-    ['pass through a shell unharmed', { name: '$(touch /tmp/x); `id` "\'\n' }, ['--name', '$(touch /tmp/x); `id` "\'\n']],
+    [
+      'pass through a shell unharmed',
+      { name: '$(touch /tmp/x); `id` "\'\n' },
+      ['--name', '$(touch /tmp/x); `id` "\'\n'],
+    ],
   ])('%s', async (_title, hyperparameters, argv) => {
     const result = await train(withScript(reporter, { hyperparameters }));
     expect(result.code, result.stderr).toBe(0);
@@ -80,7 +107,12 @@ describe('the environment of the script', () => {
   it('has the variables of the SageMaker training toolkit', async () => {
     const { code, stdout, base, stderr } = await train(
       withScript(reporter, {
-        hyperparameters: { learning_rate: '0.2', flag: 'true', text: '"a b"', sagemaker_mpi_enabled: 'false' },
+        hyperparameters: {
+          learning_rate: '0.2',
+          flag: 'true',
+          text: '"a b"',
+          sagemaker_mpi_enabled: 'false',
+        },
         environment: { TRAINING_JOB_NAME: 'job-1', PYTHONPATH: '/elsewhere' },
       }),
     );
@@ -120,11 +152,11 @@ describe('the environment of the script', () => {
       PYTHONUNBUFFERED: '1',
       PYTHONPATH: `${join(base, 'input/data/code')}:/elsewhere`,
     });
-    expect(Number(env['SM_NUM_CPUS'])).toBeGreaterThan(0);
-    expect(env['SM_NUM_GPUS']).toMatch(/^\d+$/);
-    expect(JSON.parse(env['SM_RESOURCE_CONFIG'] ?? '')).toHaveProperty('current_host', 'algo-1');
-    expect(JSON.parse(env['SM_INSTANCE_GROUPS_DICT'] ?? '')).toHaveProperty('homogeneousCluster');
-    expect(JSON.parse(env['SM_TRAINING_ENV'] ?? '')).toMatchObject({
+    expect(Number(env.SM_NUM_CPUS)).toBeGreaterThan(0);
+    expect(env.SM_NUM_GPUS).toMatch(/^\d+$/);
+    expect(JSON.parse(env.SM_RESOURCE_CONFIG ?? '')).toHaveProperty('current_host', 'algo-1');
+    expect(JSON.parse(env.SM_INSTANCE_GROUPS_DICT ?? '')).toHaveProperty('homogeneousCluster');
+    expect(JSON.parse(env.SM_TRAINING_ENV ?? '')).toMatchObject({
       job_name: 'job-1',
       hyperparameters: { learning_rate: 0.2, flag: true, text: 'a b' },
       channel_input_dirs: { train: join(base, 'input/data/train') },
@@ -138,9 +170,16 @@ describe('the environment of the script', () => {
 
   it('is that of a single host when the job has no resourceconfig.json', async () => {
     const base = makeFolder({ 'code/train.py': reporter, 'output/.keep': '' });
-    const result = await runPython([trainCommand], { SAGEMAKER_BASE_DIR: base, SAGEMAKER_PROGRAM: 'train.py' });
+    const result = await runPython([trainCommand], {
+      SAGEMAKER_BASE_DIR: base,
+      SAGEMAKER_PROGRAM: 'train.py',
+    });
     expect(result.code, result.stderr).toBe(0);
-    expect(reportSchema(result.stdout).env).toMatchObject({ SM_HOSTS: '["algo-1"]', SM_CHANNELS: '[]', SM_HPS: '{}' });
+    expect(reportSchema(result.stdout).env).toMatchObject({
+      SM_HOSTS: '["algo-1"]',
+      SM_CHANNELS: '[]',
+      SM_HPS: '{}',
+    });
   });
 });
 
@@ -155,7 +194,12 @@ describe('the end of the script', () => {
   it.each([
     ['its exit code', 'import sys; sys.exit(42)', 42, 'train.py exited with code 42.'],
     ['1 for an exception', 'raise KeyError("x")', 1, 'train.py exited with code 1.'],
-    ['128 + n for signal n', 'import os; os.kill(os.getpid(), 9)', 137, 'train.py exited with code 137 (SIGKILL: out of memory?).'],
+    [
+      '128 + n for signal n',
+      'import os; os.kill(os.getpid(), 9)',
+      137,
+      'train.py exited with code 137 (SIGKILL: out of memory?).',
+    ],
   ])('is reported by %s', async (_title, script, expectedCode, message) => {
     const { code, failure, base } = await train(withScript(script));
     expect(code).toBe(expectedCode);
@@ -164,7 +208,8 @@ describe('the end of the script', () => {
   });
 
   it('leaves a failure file that the script wrote as it is', async () => {
-    const script = 'import os; open(os.environ["SM_OUTPUT_DIR"] + "/failure", "w").write("my own words"); raise SystemExit(3)';
+    const script =
+      'import os; open(os.environ["SM_OUTPUT_DIR"] + "/failure", "w").write("my own words"); raise SystemExit(3)';
     const { code, failure } = await train(withScript(script));
     expect(code).toBe(3);
     expect(failure).toBe('my own words');
@@ -220,7 +265,10 @@ describe('the code folder', () => {
 
   const archive = (make: (folder: string) => string[]): Buffer => {
     const folder = makeFolder({ 'train.py': 'print("from the archive")', 'lib/x.py': '' });
-    execFileSync('tar', ['-czf', join(folder, 'a.tar.gz'), ...make(folder)], { cwd: folder, stdio: ['ignore', 'ignore', 'ignore'] });
+    execFileSync('tar', ['-czf', join(folder, 'a.tar.gz'), ...make(folder)], {
+      cwd: folder,
+      stdio: ['ignore', 'ignore', 'ignore'],
+    });
     return readFileSync(join(folder, 'a.tar.gz'));
   };
   const archived = (content: Buffer): Job => ({
@@ -235,7 +283,11 @@ describe('the code folder', () => {
   });
 
   it.each<[string, (folder: string) => string[], string]>([
-    ['leaves its folder', () => ['-P', '--transform', 's,train,../../train,', 'train.py'], 'leaves its folder'],
+    [
+      'leaves its folder',
+      () => ['-P', '--transform', 's,train,../../train,', 'train.py'],
+      'leaves its folder',
+    ],
     ['is absolute', () => ['-P', '--transform', 's,train,/tmp/train,', 'train.py'], 'leaves its folder'],
     ['is there twice', () => ['train.py', 'train.py', '--hard-dereference'], 'twice'],
     [
@@ -276,24 +328,50 @@ describe('requirements.txt beside the script', () => {
     );
     expect(result.code).toBe(1);
     expect(result.stdout).not.toContain('never');
-    expect(result.failure).toMatch(/requirements\.txt could not be installed: .* exited with code [12]; its output is in the log\./);
+    expect(result.failure).toMatch(
+      /requirements\.txt could not be installed: .* exited with code [12]; its output is in the log\./,
+    );
   });
 });
 
 describe('what cannot be run', () => {
   it.each<[string, Job, RegExp]>([
-    ['no script is named', { hyperparameters: { sagemaker_program: 'null' } }, /No script is named: set the hyperparameter/],
+    [
+      'no script is named',
+      { hyperparameters: { sagemaker_program: 'null' } },
+      /No script is named: set the hyperparameter/,
+    ],
     [
       'the script is not there',
       { files: { 'input/data/code/other.py': '' } },
       /The script train\.py is not in the code folder .*\/input\/data\/code\. It holds: other\.py\./,
     ],
     ['the code folder is not there', {}, /The code folder .*\/input\/data\/code does not exist/],
-    ['the code is in S3', { hyperparameters: { sagemaker_submit_directory: 's3://b/sourcedir.tar.gz' } }, /s3:\/\/b\/sourcedir\.tar\.gz, which is not a path/],
-    ['the hyperparameters are not JSON', { files: { 'input/config/hyperparameters.json': '{' } }, /hyperparameters\.json is not JSON/],
-    ['the hyperparameters are a list', { files: { 'input/config/hyperparameters.json': '[]' } }, /holds list; it must be a JSON object/],
-    ['a name cannot be a variable', withScript('', { hyperparameters: { 'a=b': '1' } }), /'SM_HP_A=B' cannot be an environment variable/],
-    ['the code is a package', withScript('', { files: { 'input/data/code/setup.py': '' } }), /has a setup\.py/],
+    [
+      'the code is in S3',
+      { hyperparameters: { sagemaker_submit_directory: 's3://b/sourcedir.tar.gz' } },
+      /s3:\/\/b\/sourcedir\.tar\.gz, which is not a path/,
+    ],
+    [
+      'the hyperparameters are not JSON',
+      { files: { 'input/config/hyperparameters.json': '{' } },
+      /hyperparameters\.json is not JSON/,
+    ],
+    [
+      'the hyperparameters are a list',
+      { files: { 'input/config/hyperparameters.json': '[]' } },
+      /holds list; it must be a JSON object/,
+    ],
+    [
+      'a name cannot be a variable',
+      withScript('', { hyperparameters: { 'a=b': '1' } }),
+      /'SM_HP_A=B' cannot be an environment variable/,
+    ],
+    [
+      'the code is a package',
+      withScript('', { files: { 'input/data/code/setup.py': '' } }),
+      /has a setup\.py/,
+    ],
   ])('is refused with a clear message when %s', async (_title, job, message) => {
     const result = await train(job);
     expect(result.code).toBe(1);

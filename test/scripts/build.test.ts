@@ -31,7 +31,10 @@ function project() {
 
 test('the build compiles, bundles the workflows and copies Python; what has not changed is not built again', async () => {
   const { build, has, read, remove } = project();
-  expect(await build()).toMatchObject({ code: 0, stderr: 'Building Sluice (dist is missing or incomplete)…\n' });
+  expect(await build()).toMatchObject({
+    code: 0,
+    stderr: 'Building Sluice (dist is missing or incomplete)…\n',
+  });
   expect(read('dist/core/one.js')).toContain('export const one = 1;');
   expect(read('dist/workflow-bundle.js')).toContain('trainingPipeline');
   expect(has('dist/engines/process/supervisor.py')).toBe(true);

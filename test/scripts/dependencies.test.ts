@@ -9,7 +9,10 @@ function project() {
   mkdirSync(join(root, 'gate'));
   writeFileSync(join(root, 'gate', 'package.json'), JSON.stringify({ name: 'gate', version: '1.0.0' }));
   const dependencies = { gate: 'file:gate' };
-  writeFileSync(join(root, 'package.json'), JSON.stringify({ name: 'scratch', version: '1.0.0', dependencies }));
+  writeFileSync(
+    join(root, 'package.json'),
+    JSON.stringify({ name: 'scratch', version: '1.0.0', dependencies }),
+  );
   const packages = {
     '': { name: 'scratch', version: '1.0.0', dependencies },
     gate: { version: '1.0.0' },
@@ -17,12 +20,18 @@ function project() {
   };
   const lock = { name: 'scratch', version: '1.0.0', lockfileVersion: 3, requires: true, packages };
   writeFileSync(join(root, 'package-lock.json'), JSON.stringify(lock));
-  return { at: (path: string) => join(root, path), setUp: () => runFixture('set-up.js', [root, 'dependencies']) };
+  return {
+    at: (path: string) => join(root, path),
+    setUp: () => runFixture('set-up.js', [root, 'dependencies']),
+  };
 }
 
 test('packages are installed once; what npm did by hand is adopted; what an interrupted npm left is not', async () => {
   const { at, setUp } = project();
-  expect(await setUp()).toMatchObject({ code: 0, stderr: 'Installing npm dependencies (node_modules is missing)…\n' });
+  expect(await setUp()).toMatchObject({
+    code: 0,
+    stderr: 'Installing npm dependencies (node_modules is missing)…\n',
+  });
   expect(readFileSync(at('node_modules/gate/package.json'), 'utf8')).toContain('gate');
   expect(await setUp()).toEqual({ code: 0, stdout: '', stderr: '' });
 
@@ -32,12 +41,18 @@ test('packages are installed once; what npm did by hand is adopted; what an inte
 
   rmSync(at('node_modules/.sluice-stamp'));
   rmSync(at('node_modules/.package-lock.json'));
-  expect(await setUp()).toMatchObject({ code: 0, stderr: 'Installing npm dependencies (node_modules is incomplete)…\n' });
+  expect(await setUp()).toMatchObject({
+    code: 0,
+    stderr: 'Installing npm dependencies (node_modules is incomplete)…\n',
+  });
 });
 
 test('a failed installation shows what npm said', async () => {
   const { at, setUp } = project();
-  writeFileSync(at('package.json'), JSON.stringify({ name: 'scratch', dependencies: { gate: 'file:gate', other: '1.0.0' } }));
+  writeFileSync(
+    at('package.json'),
+    JSON.stringify({ name: 'scratch', dependencies: { gate: 'file:gate', other: '1.0.0' } }),
+  );
   const { code, stderr } = await setUp();
   expect(code).toBe(1);
   expect(stderr).toContain('Missing: other@');

@@ -7,7 +7,10 @@ const lines = (path: string) => readFileSync(path, 'utf8').trim().split('\n');
 
 test('two set-ups at once do the work once', async () => {
   const folder = temporaryFolder();
-  const ended = await Promise.all([runFixture('make-once.js', [folder]), runFixture('make-once.js', [folder])]);
+  const ended = await Promise.all([
+    runFixture('make-once.js', [folder]),
+    runFixture('make-once.js', [folder]),
+  ]);
   expect(ended.map(({ code }) => code)).toEqual([0, 0]);
   expect(lines(join(folder, 'ledger'))).toHaveLength(1);
 });
@@ -20,7 +23,8 @@ test('an interrupted set-up is repaired by the next, and the one after that has 
   killed.child.kill('SIGKILL');
   await killed.ended;
 
-  for (let call = 0; call < 2; call++) expect(await runFixture('make-once.js', [folder])).toMatchObject({ code: 0 });
+  for (let call = 0; call < 2; call++)
+    expect(await runFixture('make-once.js', [folder])).toMatchObject({ code: 0 });
   expect(lines(ledger)).toHaveLength(2);
 });
 

@@ -14,7 +14,12 @@ function project() {
   mkdirSync(wheels);
   execFileSync('python3', [wheelMaker, wheels]);
   const env = { SLUICE_CACHE_DIR: join(root, 'cache'), PIP_NO_INDEX: '1', PIP_FIND_LINKS: wheels };
-  return { root: clone(join(root, 'first')), secondRoot: clone(join(root, 'second')), env, environments: join(root, 'cache', 'python') };
+  return {
+    root: clone(join(root, 'first')),
+    secondRoot: clone(join(root, 'second')),
+    env,
+    environments: join(root, 'cache', 'python'),
+  };
 }
 
 function clone(root: string): string {
@@ -31,7 +36,8 @@ interface Toolchain {
   pythonVersion: string;
 }
 
-const recorded = (root: string) => JSON.parse(readFileSync(join(root, '.sluice', 'toolchain.json'), 'utf8')) as Toolchain;
+const recorded = (root: string) =>
+  JSON.parse(readFileSync(join(root, '.sluice', 'toolchain.json'), 'utf8')) as Toolchain;
 
 /** The folder of an environment that is being made. */
 function isBegun(environments: string): boolean {
@@ -51,7 +57,10 @@ test('a Python environment of which the making was killed is made anew, once for
   expect(repaired.stderr).toMatch(/^Making the Python environment \(Python 3\.\d+\.\d+, requirements/);
   expect(repaired.code).toBe(0);
   const { python, pythonVersion } = recorded(root);
-  const says = execFileSync(python, ['-c', 'import sklearn, pandas, joblib, platform; print(platform.python_version())']);
+  const says = execFileSync(python, [
+    '-c',
+    'import sklearn, pandas, joblib, platform; print(platform.python_version())',
+  ]);
   expect(says.toString().trim()).toBe(pythonVersion);
 
   const silent = { code: 0, stdout: '', stderr: '' };
@@ -60,18 +69,24 @@ test('a Python environment of which the making was killed is made anew, once for
   expect(recorded(secondRoot)).toEqual(recorded(root));
 });
 
-test.each(['3.8.18', '3.14.0'])('Python %s is refused with the versions that are supported', async (version) => {
-  const { root, env } = project();
-  const fake = join(root, 'python');
-  writeFileSync(fake, `#!/bin/sh\necho '["${fake}", [${version.replaceAll('.', ', ')}]]'\n`);
-  chmodSync(fake, 0o755);
+test.each(['3.8.18', '3.14.0'])(
+  'Python %s is refused with the versions that are supported',
+  async (version) => {
+    const { root, env } = project();
+    const fake = join(root, 'python');
+    writeFileSync(fake, `#!/bin/sh\necho '["${fake}", [${version.replaceAll('.', ', ')}]]'\n`);
+    chmodSync(fake, 0o755);
 
-  const { code, stderr } = await runFixture('set-up.js', [root, 'python'], { ...env, SLUICE_PYTHON_BASE: fake });
-  expect(code).toBe(1);
-  expect(stderr).toMatch(/Sluice needs 3\.9 to 3\.13/);
-  expect(stderr).toContain(`Python ${version} at ${fake}`);
-  expect(stderr).toContain('SLUICE_PYTHON_BASE');
-});
+    const { code, stderr } = await runFixture('set-up.js', [root, 'python'], {
+      ...env,
+      SLUICE_PYTHON_BASE: fake,
+    });
+    expect(code).toBe(1);
+    expect(stderr).toMatch(/Sluice needs 3\.9 to 3\.13/);
+    expect(stderr).toContain(`Python ${version} at ${fake}`);
+    expect(stderr).toContain('SLUICE_PYTHON_BASE');
+  },
+);
 
 test('libraries that cannot be had end in an error with the reason and the remedy', async () => {
   const { root, env } = project();

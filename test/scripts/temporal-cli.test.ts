@@ -2,8 +2,10 @@ import { chmodSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { expect, test } from 'vitest';
-import { TEMPORAL_VERSION } from '../../scripts/setup/temporal-sources.js';
 import { runFixture, temporaryFolder } from './run-fixture.ts';
+
+const sources = new URL('../../scripts/setup/temporal-sources.js', import.meta.url).href;
+const { TEMPORAL_VERSION } = (await import(sources)) as { TEMPORAL_VERSION: string };
 
 /** A project folder, a cache and a machine without Temporal, uv and network. */
 function machine() {
@@ -28,7 +30,8 @@ function machine() {
 }
 
 function readToolchain(root: string): unknown {
-  return (JSON.parse(readFileSync(join(root, '.sluice', 'toolchain.json'), 'utf8')) as { temporal: unknown }).temporal;
+  return (JSON.parse(readFileSync(join(root, '.sluice', 'toolchain.json'), 'utf8')) as { temporal: unknown })
+    .temporal;
 }
 
 function program(path: string, says = `temporal version ${TEMPORAL_VERSION} (a fake)`): string {
@@ -60,7 +63,9 @@ test('a wrong TEMPORAL_CLI_PATH is a clear error, though another CLI is there', 
   program(onPath);
   const missing = await setUp({ TEMPORAL_CLI_PATH: '/nowhere/temporal' });
   expect(missing.code).toBe(1);
-  expect(missing.stderr).toMatch(/^TEMPORAL_CLI_PATH is \/nowhere\/temporal, which is not an executable file/);
+  expect(missing.stderr).toMatch(
+    /^TEMPORAL_CLI_PATH is \/nowhere\/temporal, which is not an executable file/,
+  );
 
   const other = await setUp({ TEMPORAL_CLI_PATH: program(`${onPath}-not`, 'something else') });
   expect(other.code).toBe(1);

@@ -1,7 +1,7 @@
 import { existsSync } from 'node:fs';
 
 /** Who starts Vitest by hand learns at once what is missing, instead of from a hundred failures. */
-export default function assertSetUp(): void {
+export function setup(): void {
   const missing = ['dist/cli.js', '.sluice/toolchain.json'].filter(
     (path) => !existsSync(new URL(`../../${path}`, import.meta.url)),
   );

@@ -11,6 +11,7 @@ import { localTaskQueue, searchAttributes, type RunReport } from '../../src/core
 import { createFakeEngine, type FakeEngine } from '../support/fake-engine.ts';
 import { smallPipeline } from '../support/pipelines.ts';
 import { startTemporal } from '../support/temporal.ts';
+import { until } from '../support/until.ts';
 import { makeDependencies, makeRoot, startReceiver } from '../support/world.ts';
 
 let temporal: TestWorkflowEnvironment;
@@ -88,14 +89,6 @@ async function failureOf(handle: WorkflowHandle): Promise<ApplicationFailure> {
 const statuses = (report: RunReport) =>
   Object.fromEntries(report.steps.map(({ name, status }) => [name, status]));
 const query = (handle: WorkflowHandle) => handle.query<RunReport>('status');
-
-async function until(what: () => Promise<boolean> | boolean, seconds = 15): Promise<void> {
-  const deadline = Date.now() + seconds * 1000;
-  while (!(await what())) {
-    if (Date.now() > deadline) throw new Error(`not so within ${seconds} s: ${what}`);
-    await new Promise((resolve) => setTimeout(resolve, 20));
-  }
-}
 
 describe('a run that is accepted', () => {
   it('goes through every step, in order, and registers a version', async () => {

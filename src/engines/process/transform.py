@@ -63,6 +63,10 @@ class RequestFailure(Exception):
     """A request that was not answered as it must be."""
 
 
+class ConnectionFailure(RequestFailure):
+    """A request that was not answered, perhaps because the server has ended."""
+
+
 def main(config_path):
     with open(config_path, encoding="utf-8") as file:
         config = json.load(file)
@@ -150,7 +154,8 @@ def transform_file(item, settings, server, outputs, pool):
                 records = append(waiting.popleft().result(), settings, output)
         outputs.publish(name)
     except RequestFailure as error:
-        server.check(wait_seconds=1)
+        if isinstance(error, ConnectionFailure):
+            server.check(wait_seconds=1)
         raise FileFailure("{}, {}".format(name, error)) from error
     except OSError as error:
         raise FileFailure("{}: {}".format(name, error)) from error
@@ -325,12 +330,12 @@ def invoke(port, batch, settings):
             "{}: no answer within {} s (invocation timeout).".format(batch, settings.timeout_seconds)
         ) from error
     except http.client.RemoteDisconnected as error:
-        raise RequestFailure(
+        raise ConnectionFailure(
             "{}: the server closed the connection without an answer; its process may have crashed or run out of memory. "
             "See the log.".format(batch)
         ) from error
     except (http.client.HTTPException, OSError) as error:
-        raise RequestFailure("{}: the request failed: {}: {}".format(batch, type(error).__name__, error)) from error
+        raise ConnectionFailure("{}: the request failed: {}: {}".format(batch, type(error).__name__, error)) from error
     finally:
         connection.close()
 
@@ -461,10 +466,13 @@ class Server:
             status, body = self._get("/execution-parameters", PING_TIMEOUT_SECONDS)
             parameters = json.loads(body) if status == 200 else {}
             check_parameters(parameters)
-        except (OSError, http.client.HTTPException, ValueError) as error:
+            return parameters
+        except (OSError, http.client.HTTPException) as error:
             self.check(wait_seconds=1)
-            raise JobFailure("GET /execution-parameters failed: {}: {}".format(type(error).__name__, error)) from error
-        return parameters
+            reason = "{}: {}".format(type(error).__name__, error)
+        except ValueError as error:
+            reason = str(error)
+        raise JobFailure("GET /execution-parameters failed: {}. See the log.".format(reason))
 
     def _get(self, path, timeout_seconds):
         connection = http.client.HTTPConnection(HOST, self.port, timeout=timeout_seconds)

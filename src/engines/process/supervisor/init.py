@@ -2,11 +2,13 @@
 # `signal` costs 5 ms of every job, for its enums; this is the module beneath it.
 import _signal as signal
 import errno
+import fcntl
 import os
 import select
 import sys
 import time
 
+ALIVE_DESCRIPTOR = 100
 TERMINATE = b"T"
 KILL = b"K"
 
@@ -25,6 +27,10 @@ def run_init(plan, files, commands, status):
     os.close(files["log"])
     result = _watch(job, commands, wake)
     if result is None:
+        if sys.platform != "linux":
+            # Once the job itself is dead nothing shows there whose these were.
+            for pid in _descendants(job):
+                _kill(pid)
         _signal_group(job, signal.SIGKILL)
         result = os.waitpid(job, 0)[1]
     kill_descendants(job, plan.settings["isolation"] == "namespaces")
@@ -103,7 +109,8 @@ def kill_descendants(leader, in_namespace):
         except ProcessLookupError:
             pass
     elif sys.platform != "linux":
-        _signal_group(leader, signal.SIGKILL)
+        if leader is not None:
+            _signal_group(leader, signal.SIGKILL)
     else:
         # Orphans come to this process: without children it has no descendants.
         while _has_children():
@@ -130,20 +137,31 @@ def _has_children():
 
 def _descendants(root):
     children = {}
-    for name in os.listdir("/proc"):
-        if name.isdigit():
-            try:
-                with open("/proc/%s/stat" % name, "rb") as file:
-                    parent = int(file.read().rpartition(b")")[2].split()[1])
-            except OSError:
-                continue
-            children.setdefault(parent, []).append(int(name))
+    for pid, parent in _processes():
+        children.setdefault(parent, []).append(pid)
     found = []
     pending = [root]
     while pending:
         below = children.get(pending.pop(), [])
         found += below
         pending += below
+    return found
+
+
+def _processes():
+    """Process id and parent of every process."""
+    if sys.platform != "linux":
+        with os.popen("ps -axo pid=,ppid=") as lines:
+            return [(int(pid), int(parent)) for pid, parent in (line.split() for line in lines)]
+    found = []
+    for name in os.listdir("/proc"):
+        if name.isdigit():
+            try:
+                with open("/proc/%s/stat" % name, "rb") as file:
+                    found.append((int(name), int(file.read().rpartition(b")")[2].split()[1])))
+            except OSError:
+                # It ended while we looked.
+                pass
     return found
 
 
@@ -158,13 +176,16 @@ def _run_job(plan, files):
         _reset_signals()
         for descriptor, source in ((0, files["null"]), (1, files["log"]), (2, files["log"])):
             os.dup2(source, descriptor)
-        os.set_inheritable(files["alive"], True)
+        # Out of the way of scripts that count on the first free number.
+        fcntl.fcntl(files["alive"], fcntl.F_DUPFD, ALIVE_DESCRIPTOR)
         os.umask(0o022)
         os.chdir(plan.settings["workingFolder"])
         os.execvpe(plan.arguments[0], plan.arguments, plan.environment)
     except OSError as error:
         write_line(2, "sluice: cannot run %s: %s" % (plan.arguments[0], error.strerror))
         os._exit(127 if error.errno == errno.ENOENT else 126)
+    except ValueError as error:
+        write_line(2, "sluice: cannot run the job: %s" % error)
     finally:
         os._exit(126)
 

@@ -1,7 +1,6 @@
 """What a job that is over leaves: its messages, and its outputs, which appear whole or not at all."""
 import errno
 import os
-import shutil
 
 CHUNK = 1 << 20
 FAILURE_CHARACTERS = 1024
@@ -58,11 +57,11 @@ def _read_head(path, limit):
         descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_NOFOLLOW)
     except OSError:
         return None
-    with os.fdopen(descriptor, "rb") as file:
-        try:
+    try:
+        with os.fdopen(descriptor, "rb") as file:
             return file.read(limit)
-        except OSError:
-            return None
+    except OSError:
+        return None
 
 
 def _read_records():
@@ -74,24 +73,25 @@ def _read_records():
 
 def _commit(plan, stop_requested):
     """All the slow work first; then the renames, which are undone if one of them fails."""
-    if not plan.outputs:
-        return
-    ready = []
-    os.makedirs("commit", exist_ok=True)
-    for index, (kind, source, destination) in enumerate(plan.outputs):
-        made = _make(kind, source, os.path.join("commit", str(index)), stop_requested)
-        if made is not None:
-            ready.append((_bring_near(made, destination, stop_requested), destination))
-    placed = []
+    if plan.outputs:
+        os.makedirs("commit", exist_ok=True)
+    ready, placed = [], []
     try:
+        for index, (kind, source, destination) in enumerate(plan.outputs):
+            made = _make(kind, source, os.path.join("commit", str(index)), stop_requested)
+            if made is not None:
+                ready.append((_bring_near(made, destination, stop_requested), destination))
         for near, destination in ready:
             if os.path.lexists(destination):
                 raise FileExistsError(errno.EEXIST, "the output is there already", destination)
             os.rename(near, destination)
             placed.append((near, destination))
-    except OSError:
+    except BaseException:
         for near, destination in placed:
             os.rename(destination, near)
+        for near, _ in ready:
+            if os.path.isabs(near):
+                _remove(near)
         raise
 
 
@@ -122,17 +122,37 @@ def _log(text):
 
 
 def _archive(folder, target, stop_requested):
+    import gzip
     import tarfile
 
+    def member(info):
+        return _describe_member(archive, folder, info)
+
     with open(target, "wb") as file:
+        checked = _Checked(file, stop_requested)
         # Level 1: models are mostly numbers; higher levels take several times as long for a few per cent.
-        with tarfile.open(
-            fileobj=_Checked(file, stop_requested), mode="w|gz", bufsize=CHUNK, compresslevel=1
-        ) as archive:
-            for name in sorted(os.listdir(folder)):
-                archive.add(os.path.join(folder, name), arcname=name)
+        with gzip.GzipFile(filename="", mode="wb", compresslevel=1, fileobj=checked, mtime=0) as packed:
+            with tarfile.open(fileobj=packed, mode="w|", bufsize=CHUNK) as archive:
+                for name in sorted(os.listdir(folder)):
+                    archive.add(os.path.join(folder, name), arcname=name, filter=member)
         file.flush()
         os.fsync(file.fileno())
+
+
+def _describe_member(archive, folder, info):
+    """What others can unpack: no owner of this machine, files instead of hard links, no link that leaves."""
+    info.uid = info.gid = 0
+    info.uname = info.gname = ""
+    archive.inodes.clear()
+    if info.issym():
+        aim = os.path.normpath(os.path.join(os.path.dirname(info.name), info.linkname))
+        stays = not os.path.isabs(info.linkname) and aim != ".." and not aim.startswith("../")
+    else:
+        stays = info.isreg() or info.isdir()
+    if not stays:
+        _log("left out of the archive, because it is no file, folder or link to one of them: %s" % info.name)
+        return None
+    return info
 
 
 class _Checked:
@@ -146,6 +166,9 @@ class _Checked:
         if self._stop_requested():
             raise Stopped()
         return self._file.write(data)
+
+    def flush(self):
+        self._file.flush()
 
 
 def _bring_near(source, destination, stop_requested):
@@ -164,6 +187,8 @@ def _bring_near(source, destination, stop_requested):
 
 
 def _copy(source, target, stop_requested):
+    import shutil
+
     def copy_file(one, other):
         with open(one, "rb") as reader, open(other, "wb") as writer:
             shutil.copyfileobj(reader, _Checked(writer, stop_requested), CHUNK)
@@ -177,6 +202,8 @@ def _copy(source, target, stop_requested):
 
 
 def _remove(path):
+    import shutil
+
     if os.path.isdir(path) and not os.path.islink(path):
         shutil.rmtree(path, ignore_errors=True)
     elif os.path.lexists(path):

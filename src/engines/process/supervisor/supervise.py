@@ -1,6 +1,7 @@
 """Runs one job to its end and writes how it ended, whether or not the worker that started it is still there."""
 # `signal` costs 5 ms of every job, for its enums; this is the module beneath it.
 import _signal as signal
+import errno
 import os
 import select
 import sys
@@ -50,12 +51,13 @@ def _run(plan, files):
     signal.signal(signal.SIGHUP, signal.SIG_IGN)
     killed_before = _out_of_memory_kills()
     job = Job(plan, files)
+    # Only now, so that it is loaded while the job runs.
+    from outputs import conclude
+
     ending = job.watch(files["control"], wake)
     if ending["outcome"] != "exited":
         return ending
     ending["outOfMemory"] = killed_before != _out_of_memory_kills()
-    from outputs import conclude
-
     return conclude(plan, ending, lambda: _stop_requested(files["control"], wake))
 
 
@@ -87,6 +89,7 @@ class Job:
         self._leader = None
         self._init = None
         self._error = None
+        self._denied = False
         self._result = None
         files["log"] = os.open("log.txt", os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o644)
         files["null"] = os.open(os.devnull, os.O_RDWR | os.O_CLOEXEC)
@@ -138,15 +141,14 @@ class Job:
                 self._leader = int(rest)
             elif word == "over":
                 self._result = int(rest)
-            elif word == "failed":
-                self._error = rest
+            elif word in ("failed", "denied"):
+                self._error, self._denied = rest, word == "denied"
         return data != b""
 
     def _leave_nothing(self):
         """Waits for the init: the end of a PID namespace is seen only when all in it are gone."""
         if not self._in_namespaces:
-            if self._leader is not None:
-                kill_descendants(self._leader, False)
+            kill_descendants(self._leader, False)
         for pid in (self._child, self._init):
             try:
                 if pid is not None:
@@ -166,7 +168,7 @@ class Job:
             outcome = "startFailed"
         else:
             outcome = "exited" if self._result is not None else "lost"
-        return {"outcome": outcome, "exitCode": exit_code, "signal": signal_number, "error": self._error}
+        return {"outcome": outcome, "exitCode": exit_code, "signal": signal_number, "error": self._error, "denied": self._denied}
 
 
 def _become_init(plan, files, commands, status):
@@ -182,7 +184,10 @@ def _become_init(plan, files, commands, status):
                 os._exit(0)
             settle()
         run_init(plan, files, commands, status)
-    except OSError as error:
+    except PermissionError as error:
+        # A file that the user may not read; the kernel's "no" to namespaces is EPERM, which is another thing.
+        write_line(status, "%s %s" % ("denied" if error.errno == errno.EACCES else "failed", error))
+    except Exception as error:
         write_line(status, "failed %s" % error)
     finally:
         os._exit(1)

@@ -1,0 +1,139 @@
+import { mkdir, readFile } from 'node:fs/promises';
+import { resolve } from 'node:path';
+import { SluiceError } from '../../core/errors.ts';
+import { jobRequest, type JobRequest, type JobState, type ModelBody } from '../../core/jobs.ts';
+import type { Engine } from '../engine.ts';
+import { probeIsolation, type Isolation } from './isolation.ts';
+import { exists, isMissing, jobFolder, type JobFolder } from './job-folder.ts';
+import { isAlive, isSupervised, killOrphans, requestStop } from './liveness.ts';
+import { readLogTail } from './log-tail.ts';
+import { prepareJob } from './prepare.ts';
+import { requestHash } from './request-hash.ts';
+import { checkRequest } from './requirements.ts';
+import { startSupervisor } from './start.ts';
+import { endedState, lostState, parseExit } from './states.ts';
+
+export interface ProcessEngineOptions {
+  /** Every job gets a folder in it, by its name. */
+  jobsDir: string;
+  /** Absolute path of the `python` of the virtual environment with the framework's packages. */
+  python: string;
+  /** A Python ≥ 3.9 for the supervisor. Default: `python`. */
+  supervisorPython?: string;
+  /** One folder a framework, with its `train` and `serve`. */
+  frameworksDir: string;
+  /** `auto` takes namespaces where they are to be had. */
+  isolation: 'auto' | Isolation;
+  /** Variables for every job, which a request can override. */
+  baseEnvironment?: Readonly<Record<string, string>>;
+  findModel(name: string): Promise<ModelBody>;
+  /** Unpacks a model.tar.gz, and refuses what would leave the folder. */
+  extractModel(uri: string, intoFolder: string): Promise<void>;
+  localPath(uri: string): string;
+}
+
+/** Runs jobs as processes of this machine, each below a supervisor that outlives the worker. */
+export function createProcessEngine(options: ProcessEngineOptions): Engine {
+  const jobsDir = resolve(options.jobsDir);
+  const supervisorPython = options.supervisorPython ?? options.python;
+  const files = (name: string) => jobFolder(jobsDir, name);
+  let isolation: Promise<Isolation> | undefined;
+
+  return {
+    name: 'process',
+
+    check(job) {
+      checkRequest(job, options.frameworksDir);
+    },
+
+    async ensure(name, job, signal) {
+      signal.throwIfAborted();
+      const folder = files(name);
+      const hash = requestHash(job);
+      if (!(await adopt(name, folder, hash))) {
+        checkRequest(job, options.frameworksDir);
+        isolation ??= chooseIsolation(options.isolation, supervisorPython);
+        const setting = { ...settingOf(options), supervisorPython, isolation: await isolation };
+        await mkdir(jobsDir, { recursive: true });
+        const made = await prepareJob({ ...options, name, job, requestHash: hash, files: folder, setting });
+        if (!made) await adopt(name, folder, hash);
+      }
+      signal.throwIfAborted();
+      if (!(await exists(folder.started))) await startSupervisor(supervisorPython, folder);
+      return { engine: 'process', name };
+    },
+
+    describe: ({ name }) => describeJob(files(name)),
+
+    async stop({ name }) {
+      const folder = files(name);
+      if ((await exists(folder.path)) && !(await exists(folder.exit))) await requestStop(folder);
+    },
+
+    pollIntervalMs: (elapsedMs) => Math.min(500, Math.max(5, Math.round(elapsedMs / 10))),
+  };
+}
+
+function settingOf({ python, frameworksDir, baseEnvironment = {}, localPath }: ProcessEngineOptions) {
+  return { python, frameworksDir, baseEnvironment, localPath };
+}
+
+async function chooseIsolation(wanted: 'auto' | Isolation, python: string): Promise<Isolation> {
+  if (wanted === 'none') return 'none';
+  const probe = await probeIsolation(python);
+  if (probe.available) return 'namespaces';
+  if (wanted === 'auto') return 'none';
+  throw new SluiceError('EngineUnavailable', `Namespaces are not to be had on this machine: ${probe.reason}`);
+}
+
+/** False if there is no such job. */
+async function adopt(name: string, folder: JobFolder, hash: string): Promise<boolean> {
+  const text = await readUnlessMissing(folder.request);
+  if (text === null) return false;
+  const { requestHash: other } = JSON.parse(text) as { requestHash: string };
+  if (other === hash) return true;
+  throw new SluiceError('SpecMismatch', `The job ${name} is there already, made from another request`, {
+    details: { jobName: name, requestHash: hash, otherRequestHash: other },
+  });
+}
+
+async function describeJob(folder: JobFolder): Promise<JobState> {
+  const ended = await readEnded(folder);
+  if (ended !== null) return ended;
+  if (await isAlive(folder)) return describeLive(folder);
+  const started = await readUnlessMissing(folder.started);
+  // Made but never started, it has nothing that could be lost: to ensure it starts it.
+  if (started === null) return { status: 'missing' };
+  const endedMeanwhile = await readEnded(folder);
+  if (endedMeanwhile !== null) return endedMeanwhile;
+  return lostState(startedAt(started), new Date().toISOString(), await readLogTail(folder.log));
+}
+
+async function describeLive(folder: JobFolder): Promise<JobState> {
+  const started = await readUnlessMissing(folder.started);
+  if (started === null) return { status: 'running', phase: 'starting', startedAt: null };
+  // A job whose supervisor was killed is going down; without namespaces it may need help.
+  const supervised = await isSupervised(folder);
+  if (!supervised) await killOrphans(folder);
+  const stopping = !supervised || (await exists(folder.stop));
+  return { status: 'running', phase: stopping ? 'stopping' : 'running', startedAt: startedAt(started) };
+}
+
+async function readEnded(folder: JobFolder): Promise<JobState | null> {
+  const text = await readUnlessMissing(folder.exit);
+  const exit = text === null ? null : parseExit(text);
+  if (exit === null) return null;
+  const { request } = JSON.parse(await readFile(folder.request, 'utf8')) as { request: unknown };
+  return endedState(exit, jobRequest.parse(request), await readLogTail(folder.log));
+}
+
+function startedAt(started: string): string {
+  return (JSON.parse(started) as { startedAt: string }).startedAt;
+}
+
+async function readUnlessMissing(path: string): Promise<string | null> {
+  return readFile(path, 'utf8').catch((error: unknown) => {
+    if (isMissing(error)) return null;
+    throw error;
+  });
+}

@@ -1,0 +1,153 @@
+import { readdir, readFile, rename, rm, stat } from 'node:fs/promises';
+import { join } from 'node:path';
+import { randomUUID } from 'node:crypto';
+import { z } from 'zod';
+import { SluiceError } from '../../core/errors.ts';
+import { sageMakerName } from '../../core/jobs.ts';
+import { isAlive } from './liveness.ts';
+
+/** The files of one job. */
+export interface JobFolder {
+  path: string;
+  /** Becomes /opt/ml. */
+  ml: string;
+  /** Standard output and error of the job. */
+  log: string;
+  request: string;
+  plan: string;
+  /** There from before the job is started, for ever: no other start. */
+  started: string;
+  exit: string;
+  /** There when somebody asked the job to stop. */
+  stop: string;
+  /** A FIFO that the supervisor reads. */
+  control: string;
+  /** A FIFO that the supervisor and the job hold open. */
+  alive: string;
+  /** What the supervisor itself has to say: nothing, unless it is broken. */
+  supervisorLog: string;
+}
+
+/** @throws SluiceError `InvalidInput` for a name that would leave the folder. */
+export function jobFolder(jobsDir: string, name: string): JobFolder {
+  if (!sageMakerName.safeParse(name).success) {
+    throw new SluiceError('InvalidInput', `${JSON.stringify(name)} is no name of a job`, {
+      details: { name },
+    });
+  }
+  return filesOf(join(jobsDir, name));
+}
+
+export function filesOf(path: string): JobFolder {
+  return {
+    path,
+    ml: join(path, 'ml'),
+    log: join(path, 'log.txt'),
+    request: join(path, 'request.json'),
+    plan: join(path, 'plan'),
+    started: join(path, 'started.json'),
+    exit: join(path, 'exit.json'),
+    stop: join(path, 'stop'),
+    control: join(path, 'control'),
+    alive: join(path, 'alive'),
+    supervisorLog: join(path, 'supervisor.log'),
+  };
+}
+
+const requestRecord = z.object({
+  requestHash: z.string(),
+  request: z.object({ tags: z.record(z.string(), z.string()) }),
+});
+
+export interface LocalJob {
+  name: string;
+  /** `prepared`: not started yet. `lost`: started, and ended without a word. */
+  state: 'prepared' | 'running' | 'ended' | 'lost';
+  /** Of the request: whose job it is. */
+  tags: Readonly<Record<string, string>>;
+  createdAt: Date;
+}
+
+/** The jobs that have a folder here, by name. */
+export async function listJobs(jobsDir: string): Promise<LocalJob[]> {
+  const names = (await readdir(jobsDir).catch(emptyIfMissing)).filter(
+    (name) => sageMakerName.safeParse(name).success,
+  );
+  const jobs = await Promise.all(names.sort().map((name) => describeFolder(name, jobFolder(jobsDir, name))));
+  return jobs.filter((job) => job !== null);
+}
+
+async function describeFolder(name: string, files: JobFolder): Promise<LocalJob | null> {
+  try {
+    const { request } = requestRecord.parse(JSON.parse(await readFile(files.request, 'utf8')));
+    const { mtime } = await stat(files.request);
+    return { name, tags: request.tags, createdAt: mtime, state: await stateOf(files) };
+  } catch (error) {
+    // Removed in the meantime, or not ours.
+    if (error instanceof z.ZodError || error instanceof SyntaxError || isMissing(error)) return null;
+    throw error;
+  }
+}
+
+async function stateOf(files: JobFolder): Promise<LocalJob['state']> {
+  if (await exists(files.exit)) return 'ended';
+  if (await isAlive(files)) return 'running';
+  if (!(await exists(files.started))) return 'prepared';
+  return (await exists(files.exit)) ? 'ended' : 'lost';
+}
+
+/** Removes a job and all that it left. @returns false, and does nothing, if it is still running. */
+export async function removeJob(jobsDir: string, name: string): Promise<boolean> {
+  const files = jobFolder(jobsDir, name);
+  if (await isAlive(files)) return false;
+  // Under another name first, so that nobody finds half a job.
+  const aside = join(jobsDir, `.old-${name}-${randomUUID()}`);
+  try {
+    await rename(files.path, aside);
+  } catch (error) {
+    if (isMissing(error)) return true;
+    throw error;
+  }
+  await rm(aside, { recursive: true, force: true });
+  return true;
+}
+
+const leftoverPattern = /^\.(new|old)-/;
+
+/** Removes what engines that were killed left behind while they made or removed a job: folders older than an hour. */
+export async function removeLeftovers(jobsDir: string): Promise<string[]> {
+  const removed: string[] = [];
+  for (const name of (await readdir(jobsDir).catch(emptyIfMissing)).filter((entry) =>
+    leftoverPattern.test(entry),
+  )) {
+    const path = join(jobsDir, name);
+    const info = await stat(path).catch(() => null);
+    if (info === null || Date.now() - info.mtimeMs < 3_600_000) continue;
+    await rm(path, { recursive: true, force: true });
+    removed.push(name);
+  }
+  return removed;
+}
+
+export async function exists(path: string): Promise<boolean> {
+  return stat(path).then(
+    () => true,
+    (error: unknown) => {
+      if (isMissing(error)) return false;
+      throw error;
+    },
+  );
+}
+
+export function isMissing(error: unknown): boolean {
+  return hasErrorCode(error, 'ENOENT');
+}
+
+export function hasErrorCode(error: unknown, ...codes: string[]): boolean {
+  return error instanceof Error && codes.includes((error as NodeJS.ErrnoException).code ?? '');
+}
+
+function emptyIfMissing(error: unknown): string[] {
+  if (isMissing(error)) return [];
+  throw error;
+}

@@ -1,0 +1,192 @@
+import { delimiter, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { SluiceError } from '../../core/errors.ts';
+import type { JobRequest, ModelBody, TransformJob } from '../../core/jobs.ts';
+import { jobEnvironment, jobOutputs, optMl, withoutFinalSlash, type JobOutput } from '../opt-ml.ts';
+import type { Isolation } from './isolation.ts';
+
+/** An input that was found: a file or a folder of this machine, and where it is seen below /opt/ml. */
+export interface FoundInput {
+  source: string;
+  target: string;
+  isFolder: boolean;
+}
+
+/** All that decides how a job is run. */
+export interface JobSetting {
+  name: string;
+  job: JobRequest;
+  /** The job's folder, where it will be. */
+  folder: string;
+  isolation: Isolation;
+  python: string;
+  supervisorPython: string;
+  frameworksDir: string;
+  baseEnvironment: Readonly<Record<string, string>>;
+  inputs: readonly FoundInput[];
+  /** Of a transform job. */
+  model: ModelBody | null;
+  localPath(uri: string): string;
+}
+
+const transformDriver = fileURLToPath(new URL('transform.py', import.meta.url));
+const systemPath = '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin';
+const outputRecords: Record<JobOutput['kind'], string> = {
+  folder: 'move',
+  archive: 'archive',
+  'optional-archive': 'optional-archive',
+};
+
+/** Where the job sees /opt/ml. */
+export const baseFolder = ({ isolation, folder }: Pick<JobSetting, 'isolation' | 'folder'>) =>
+  isolation === 'namespaces' ? optMl : join(folder, 'ml');
+
+/** What the supervisor reads: records of three fields, each ended by NUL, for Python takes as long to load a JSON parser as to start. */
+export function planText(setting: JobSetting): string {
+  const records: (readonly [string, string, string])[] = [
+    ...Object.entries(settings(setting)).map(([name, value]) => ['set', name, value] as const),
+    ...Object.entries(environment(setting)).map(([name, value]) => ['env', name, value] as const),
+    ...command(setting).map((argument) => ['arg', '', argument] as const),
+    ...(setting.isolation === 'namespaces'
+      ? setting.inputs.map(({ source, target }) => ['input', source, target] as const)
+      : []),
+    ...outputs(setting),
+  ];
+  for (const field of records.flat()) {
+    if (field.includes('\0')) {
+      throw new SluiceError(
+        'InvalidInput',
+        `${setting.name}: NUL can stand in no argument, variable or path`,
+        {
+          details: { field },
+        },
+      );
+    }
+  }
+  return records
+    .flat()
+    .map((field) => `${field}\0`)
+    .join('');
+}
+
+function settings(setting: JobSetting): Record<string, string> {
+  return {
+    kind: setting.job.kind,
+    isolation: setting.isolation,
+    mlFolder: join(setting.folder, 'ml'),
+    workingFolder: baseFolder(setting),
+    maxRuntimeSeconds: String(setting.job.local.maxRuntimeSeconds),
+    stopGraceSeconds: String(setting.job.local.stopGraceSeconds),
+  };
+}
+
+/** Nothing of the worker's own environment: it holds keys. */
+function environment(setting: JobSetting): Record<string, string> {
+  const { job, folder, isolation, python, model } = setting;
+  const asked = { ...model?.PrimaryContainer.Environment, ...job.body.Environment };
+  return {
+    PATH: `${join(python, '..')}${delimiter}${systemPath}`,
+    HOME: join(folder, 'home'),
+    TMPDIR: join(folder, 'tmp'),
+    LANG: 'C.UTF-8',
+    PYTHONUNBUFFERED: '1',
+    ...setting.baseEnvironment,
+    ...jobEnvironment(setting.name, job),
+    ...Object.fromEntries(Object.entries(asked).map(([name, value]) => [name, localise(setting, value)])),
+    ...(isolation === 'none' && { SAGEMAKER_BASE_DIR: baseFolder(setting) }),
+  };
+}
+
+function command(setting: JobSetting): string[] {
+  const { job, python } = setting;
+  switch (job.kind) {
+    case 'Processing': {
+      const { ContainerEntrypoint = [], ContainerArguments = [] } = job.body.AppSpecification;
+      return [...ContainerEntrypoint, ...ContainerArguments].map((part) => localise(setting, part));
+    }
+    case 'Training': {
+      const { ContainerEntrypoint, ContainerArguments = [] } = job.body.AlgorithmSpecification;
+      const entrypoint = ContainerEntrypoint ?? [python, frameworkCommand(setting, 'train')];
+      return [...entrypoint, ...ContainerArguments].map((part) => localise(setting, part));
+    }
+    case 'Transform':
+      return [
+        setting.supervisorPython,
+        '-I',
+        '-S',
+        transformDriver,
+        join(setting.folder, 'transform', 'config.json'),
+      ];
+  }
+}
+
+/** Where there is no /opt/ml, a path in it becomes the real one: `/opt/ml/x` and `--flag=/opt/ml/x`. */
+function localise(setting: JobSetting, text: string): string {
+  if (setting.isolation === 'namespaces') return text;
+  return text.replace(/(^|=)\/opt\/ml(?=\/|$)/, (_match, before: string) => before + baseFolder(setting));
+}
+
+function outputs(setting: JobSetting): (readonly [string, string, string])[] {
+  const { job, name, localPath } = setting;
+  if (job.kind === 'Transform') {
+    return [
+      [
+        'move',
+        join('transform', 'output'),
+        localPath(withoutFinalSlash(job.body.TransformOutput.S3OutputPath)),
+      ],
+    ];
+  }
+  return jobOutputs(name, job).map(({ kind, folder, uri }) => [
+    outputRecords[kind],
+    join('ml', folder),
+    localPath(uri),
+  ]);
+}
+
+/** What transform.py reads. `inputs` are the files to send, named as their outputs are to be. */
+export function transformConfig(
+  setting: JobSetting,
+  job: TransformJob,
+  inputs: { path: string; name: string }[],
+) {
+  const { body, local } = job;
+  return {
+    serve: [setting.python, frameworkCommand(setting, 'serve')],
+    baseDir: baseFolder(setting),
+    inputs,
+    outputDir: join(setting.folder, 'transform', 'output'),
+    contentType: body.TransformInput.ContentType ?? null,
+    accept: body.TransformOutput.Accept ?? null,
+    splitType: body.TransformInput.SplitType,
+    assembleWith: body.TransformOutput.AssembleWith,
+    batchStrategy: body.BatchStrategy ?? null,
+    maxPayloadInMB: body.MaxPayloadInMB ?? null,
+    maxConcurrentTransforms: body.MaxConcurrentTransforms ?? null,
+    // SageMaker's defaults; the job as a whole has a limit of its own.
+    invocationTimeoutSeconds: Math.min(600, local.maxRuntimeSeconds),
+    startupTimeoutSeconds: Math.min(240, local.maxRuntimeSeconds),
+    resultFile: join(setting.folder, 'transform', 'result.json'),
+    failureFile: join(baseFolder(setting), 'output', 'failure'),
+  };
+}
+
+function frameworkCommand({ frameworksDir, job, model }: JobSetting, name: 'train' | 'serve'): string {
+  return join(frameworksDir, frameworkOf(imageOf(job, model)) ?? '', name);
+}
+
+/** `sklearn` of `sluice/sklearn:1.2-1`; null for other images. */
+export function frameworkOf(image: string): string | null {
+  return /^sluice\/([a-z][a-z0-9-]*):[\w.-]+$/.exec(image)?.[1] ?? null;
+}
+
+function imageOf(job: JobRequest, model: ModelBody | null): string {
+  switch (job.kind) {
+    case 'Processing':
+      return job.body.AppSpecification.ImageUri;
+    case 'Training':
+      return job.body.AlgorithmSpecification.TrainingImage;
+    case 'Transform':
+      return model?.PrimaryContainer.Image ?? '';
+  }
+}

@@ -1,0 +1,123 @@
+import { spawn, type ChildProcess } from 'node:child_process';
+import { once } from 'node:events';
+import { createServer, type AddressInfo } from 'node:net';
+import { join } from 'node:path';
+import { Connection } from '@temporalio/client';
+import { projectFolder, readConfig } from '../../src/config.ts';
+import { searchAttributes } from '../../src/core/run.ts';
+import { temporalCli } from './toolchain.ts';
+
+/** A process of ours that can be asked to end, or killed. */
+export interface Running {
+  readonly pid: number;
+  /** Everything that it wrote to stderr. */
+  log(): string;
+  /** SIGTERM, and waits. */
+  stop(): Promise<void>;
+  /** SIGKILL, and waits. */
+  kill(): Promise<void>;
+}
+
+export interface Server extends Running {
+  readonly address: string;
+  readonly uiUrl: string;
+}
+
+export async function freePorts(count: number): Promise<number[]> {
+  const servers = await Promise.all(
+    Array.from({ length: count }, async () => {
+      const server = createServer().listen(0, '127.0.0.1');
+      await once(server, 'listening');
+      return server;
+    }),
+  );
+  const ports = servers.map((server) => (server.address() as AddressInfo).port);
+  await Promise.all(servers.map((server) => new Promise((resolve) => server.close(resolve))));
+  return ports;
+}
+
+/** A dev server on a database file, so that it can be killed and started again. */
+export async function startServer(options: {
+  dbFile: string;
+  ports?: readonly [number, number];
+}): Promise<Server> {
+  const [port, uiPort] = options.ports ?? ((await freePorts(2)) as [number, number]);
+  const attributes = Object.values(searchAttributes).flatMap((name) => [
+    '--search-attribute',
+    `${name}=${name === searchAttributes.metricValue ? 'Double' : 'Keyword'}`,
+  ]);
+  const child = spawn(
+    temporalCli(),
+    [
+      ...['server', 'start-dev', '--ip', '127.0.0.1', '--port', `${port}`, '--ui-port', `${uiPort}`],
+      ...['--db-filename', options.dbFile, '--log-level', 'error', ...attributes],
+      ...['--dynamic-config-value', 'history.transferProcessorMaxPollRPS=1000'],
+    ],
+    { stdio: ['ignore', 'ignore', 'pipe'] },
+  );
+  const running = runningProcess(child);
+  const address = `127.0.0.1:${port}`;
+  await waitForServer(address, running);
+  return { ...running, address, uiUrl: `http://127.0.0.1:${uiPort}` };
+}
+
+async function waitForServer(address: string, running: Running): Promise<void> {
+  const deadline = Date.now() + 30_000;
+  for (;;) {
+    try {
+      const connection = await Connection.connect({ address, connectTimeout: 1000 });
+      await connection.workflowService.describeNamespace({ namespace: 'default' });
+      await connection.close();
+      return;
+    } catch (error) {
+      if (Date.now() > deadline)
+        throw new Error(`no server at ${address}: ${running.log()}`, { cause: error });
+      await new Promise((resolve) => setTimeout(resolve, 100));
+    }
+  }
+}
+
+export interface WorkerOptions {
+  root: string;
+  address: string;
+  env?: Record<string, string>;
+}
+
+/** The built worker as a process of its own, ready to take work. */
+export async function startWorkerProcess({ root, address, env }: WorkerOptions): Promise<Running> {
+  const { python } = readConfig();
+  const child = spawn(process.execPath, [join(projectFolder, 'dist', 'cli.js'), 'worker'], {
+    stdio: ['ignore', 'ignore', 'pipe'],
+    env: {
+      ...process.env,
+      TEMPORAL_ADDRESS: address,
+      SLUICE_ROOT: root,
+      SLUICE_LOG_FORMAT: 'json',
+      ...(python !== null && { SLUICE_PYTHON: python }),
+      ...env,
+    },
+  });
+  const running = runningProcess(child);
+  const deadline = Date.now() + 30_000;
+  while (!running.log().includes('"worker ready"')) {
+    if (child.exitCode !== null || Date.now() > deadline)
+      throw new Error(`the worker did not start: ${running.log()}`);
+    await new Promise((resolve) => setTimeout(resolve, 20));
+  }
+  return running;
+}
+
+function runningProcess(child: ChildProcess): Running {
+  let log = '';
+  child.stderr?.on('data', (chunk: Buffer) => {
+    log += chunk.toString();
+  });
+  const ended = once(child, 'exit');
+  const end = async (signal: NodeJS.Signals) => {
+    if (child.exitCode === null && child.signalCode === null) {
+      child.kill(signal);
+      await ended;
+    }
+  };
+  return { pid: child.pid!, log: () => log, stop: () => end('SIGTERM'), kill: () => end('SIGKILL') };
+}
