@@ -1,4 +1,8 @@
-"""input_fn, predict_fn and output_fn for a script that leaves them out, with the formats of SageMaker's sklearn image and JSON Lines."""
+"""
+input_fn, predict_fn and output_fn for a script that leaves them out: the formats of SageMaker's sklearn image, and JSON Lines.
+
+A row is always a row: the image makes one dimension of a request with a single one, which scikit-learn then refuses.
+"""
 
 import csv
 import io

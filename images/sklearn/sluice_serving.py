@@ -121,7 +121,8 @@ def find_functions(script, program):
     functions = {name: getattr(script, name) for name in names if callable(getattr(script, name, None))}
     if "model_fn" not in functions:
         raise UserError(
-            "{} defines no model_fn. Add `def model_fn(model_dir):` that loads the model from model_dir and returns it.".format(program)
+            "{} defines no model_fn. Add `def model_fn(model_dir):` that loads the model from model_dir "
+            "and returns it.".format(program)
         )
     mixed = [name for name in ("input_fn", "predict_fn", "output_fn") if name in functions]
     if "transform_fn" in functions and mixed:

@@ -1,0 +1,21 @@
+"""How a transform can go wrong, and how far that reaches."""
+
+
+class Stopped(Exception):
+    """SIGTERM."""
+
+
+class JobFailure(Exception):
+    """Ends the job: no further file is tried."""
+
+
+class FileFailure(Exception):
+    """Ends one file; the others are still processed, as SageMaker does."""
+
+
+class RequestFailure(Exception):
+    """A request that was not answered as it must be."""
+
+
+class ConnectionFailure(RequestFailure):
+    """A request that was not answered, perhaps because the server has ended."""
