@@ -116,27 +116,45 @@ def install_requirements(requirements):
     SageMaker installs into the container, which is thrown away. This Python is shared with other jobs, so the packages
     go into an environment of the job's own that sees the shared ones: what is there already is not fetched again.
     """
-    import site
     import tempfile
-    import venv
 
     folder = tempfile.mkdtemp(prefix="sluice-requirements-")
+    try:
+        return folder, install_into(folder, requirements)
+    except BaseException:
+        shutil.rmtree(folder, ignore_errors=True)
+        raise
+
+
+def install_into(folder, requirements):
+    import site
+    import venv
+
     log("Installing {} (python -m pip install -r)".format(requirements))
     venv.create(folder, symlinks=True, with_pip=False)
     python = os.path.join(folder, "bin", "python")
     library = os.path.join(folder, "lib", "python{}.{}".format(*sys.version_info[:2]), "site-packages")
     with open(os.path.join(library, "shared.pth"), "w", encoding="utf-8") as file:
         file.write("".join(path + "\n" for path in site.getsitepackages()))
-    has_pip = subprocess.call([python, "-c", "import pip"], stderr=subprocess.DEVNULL) == 0
+
+    # An environment that uv made has no pip, and some systems leave out ensurepip.
     uv = shutil.which("uv")
-    if has_pip:
+    if succeeds([python, "-c", "import pip"]) or (not uv and succeeds([python, "-m", "ensurepip"])):
         install = [python, "-m", "pip", "install", "--disable-pip-version-check", "-r", requirements]
     elif uv:
         install = [uv, "pip", "install", "--python", python, "-r", requirements]
     else:
-        raise UserError("{} cannot be installed: {} has no pip, and uv is not on the PATH.".format(requirements, sys.executable))
+        raise UserError(
+            "{} cannot be installed: {} has neither pip nor ensurepip, and uv is not on the PATH.".format(requirements, sys.executable)
+        )
     code = subprocess.call(install, stdout=sys.stderr)
     if code != 0:
-        raise UserError("{} could not be installed: `{}` exited with code {}; its output is in the log.".format(
-            requirements, " ".join(map(shlex.quote, install)), code))
-    return folder, python
+        command = " ".join(map(shlex.quote, install))
+        raise UserError(
+            "{} could not be installed: `{}` exited with code {}; its output is in the log.".format(requirements, command, code)
+        )
+    return python
+
+
+def succeeds(command):
+    return subprocess.call(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) == 0

@@ -1,3 +1,5 @@
+import { printable } from './wording.ts';
+
 /** What a failure code means to the retry policy and to the person who reads it. */
 interface ErrorKind {
   retryable: boolean;
@@ -61,6 +63,7 @@ export function isErrorCode(text: string): text is ErrorCode {
 
 /**
  * The one error class of Sluice. The message says what happened and where; {@link errorTable} says what to do.
+ * Whatever the message quotes, it carries no control characters to terminals and logs.
  * Only `activities/failures.ts` turns it into a Temporal failure.
  */
 export class SluiceError extends Error {
@@ -73,7 +76,7 @@ export class SluiceError extends Error {
     message: string,
     options: { details?: Record<string, unknown>; cause?: unknown } = {},
   ) {
-    super(message, options.cause === undefined ? undefined : { cause: options.cause });
+    super(printable(message), options.cause === undefined ? undefined : { cause: options.cause });
     this.name = 'SluiceError';
     this.code = code;
     this.details = options.details ?? {};

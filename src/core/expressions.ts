@@ -1,4 +1,5 @@
 import { childPath, type Problem } from './problems.ts';
+import { excerpt, quote } from './wording.ts';
 
 export type Json = null | boolean | number | string | Json[] | { [key: string]: Json };
 export type Scalar = string | number | boolean;
@@ -21,7 +22,8 @@ const parameterReference = /^Parameters\.(.+)$/;
 
 /**
  * Replaces SageMaker's pipeline expressions in any JSON value: `{"Get":"Parameters.x"}` and
- * `{"Std:Join":{"On":"/","Values":[…]}}` (schema version 2020-12-01). All problems are collected, none is thrown.
+ * `{"Std:Join":{"On":"/","Values":[…]}}` (schema version 2020-12-01). All problems are collected, none is
+ * thrown. The value must not be nested deeper than `refuseHostileShape` lets pass.
  */
 export function resolveExpressions(value: Json, scope: Scope, at = ''): Resolved {
   const problems: Problem[] = [];
@@ -43,7 +45,7 @@ export function resolveExpressions(value: Json, scope: Scope, at = ''): Resolved
     if (name === undefined) {
       problems.push({
         path,
-        message: `{"Get": ${JSON.stringify(target)}} is not known: only "Parameters.<name>" is`,
+        message: `{"Get": ${excerpt(target)}} is not known: only "Parameters.<name>" is`,
       });
       return null;
     }
@@ -52,7 +54,7 @@ export function resolveExpressions(value: Json, scope: Scope, at = ''): Resolved
       const known = [...scope.declared].join(', ') || 'none';
       problems.push({
         path,
-        message: `refers to parameter "${name}", which is not declared (declared: ${known})`,
+        message: `refers to parameter ${quote(name)}, which is not declared (declared: ${known})`,
       });
     }
     return scope.values.get(name) ?? null;

@@ -1,4 +1,5 @@
 import type { Json } from './expressions.ts';
+import { oneLine, quote } from './wording.ts';
 
 export type ParsedJson = { kind: 'json'; value: Json } | { kind: 'invalid'; reason: string };
 
@@ -9,11 +10,11 @@ export function parseJson(text: string): ParsedJson {
   try {
     value = JSON.parse(text) as Json;
   } catch (error) {
-    return { kind: 'invalid', reason: `it is not JSON (${(error as Error).message})` };
+    return { kind: 'invalid', reason: `it is not JSON (${oneLine((error as Error).message)})` };
   }
   const twice = duplicateKey(text);
   if (twice !== undefined)
-    return { kind: 'invalid', reason: `it has the key ${JSON.stringify(twice)} twice in one object` };
+    return { kind: 'invalid', reason: `it has the key ${quote(twice)} twice in one object` };
   return { kind: 'json', value };
 }
 

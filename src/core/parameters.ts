@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import type { Scalar } from './expressions.ts';
-import type { Problem } from './problems.ts';
+import { childPath, type Problem } from './problems.ts';
+import { excerpt, quote } from './wording.ts';
 
 const description = z.string().max(1024).optional();
 
@@ -38,10 +39,10 @@ const accepts: Record<Parameter['type'], { schema: z.ZodType<Scalar>; expected: 
 function problemWith(declared: Parameter, value: unknown): string | undefined {
   const { schema, expected } = accepts[declared.type];
   if (!schema.safeParse(value).success) {
-    return `is a ${declared.type} and takes ${expected}, not ${JSON.stringify(value)}`;
+    return `is a ${declared.type} and takes ${expected}, not ${excerpt(value)}`;
   }
   if (declared.type === 'String' && declared.enumValues && !declared.enumValues.includes(value as string)) {
-    return `takes one of ${declared.enumValues.map((item) => JSON.stringify(item)).join(', ')}, not ${JSON.stringify(value)}`;
+    return `takes one of ${declared.enumValues.map((item) => quote(item)).join(', ')}, not ${excerpt(value)}`;
   }
   return undefined;
 }
@@ -56,7 +57,7 @@ export function parameterValues(
     if (!Object.hasOwn(declared, name)) {
       const known = Object.keys(declared).join(', ') || 'none';
       problems.push({
-        path: `parameters.${name}`,
+        path: childPath('parameters', name),
         message: `is not declared by the pipeline (declared: ${known})`,
       });
     }
@@ -69,7 +70,7 @@ export function parameterValues(
         ? 'is required: it has no default and was not given'
         : problemWith(declaration, value);
     if (problem === undefined) values.set(name, value as Scalar);
-    else problems.push({ path: `parameters.${name}`, message: problem });
+    else problems.push({ path: childPath('parameters', name), message: problem });
   }
   return { values, problems };
 }

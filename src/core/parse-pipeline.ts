@@ -2,7 +2,7 @@ import { SluiceError } from './errors.ts';
 import { resolveExpressions, type Json } from './expressions.ts';
 import { parameterValues, parameters as parametersSchema, type Parameters } from './parameters.ts';
 import { pipelineSchema, type ExecutionMode, type JobStep, type Pipeline } from './pipeline.ts';
-import { parseWith, refuseProblems } from './problems.ts';
+import { childPath, parseWith, refuseHostileShape, refuseProblems } from './problems.ts';
 
 /** What a run may override. */
 export interface Overrides {
@@ -26,10 +26,14 @@ export interface ParsedPipeline {
 export function parsePipeline(what: string, file: unknown, overrides: Overrides = {}): ParsedPipeline {
   if (!isObject(file))
     throw new SluiceError('InvalidInput', `${what} is not valid: it must be a JSON object`);
-  const declared = parseParameters(what, file.parameters ?? {});
-  const given = overrides.parameters ?? {};
-  if (!isObject(given))
-    throw new SluiceError('InvalidInput', '"parameters" must be an object of names and values');
+  refuseHostileShape(what, file);
+  refuseHostileShape('The parameters of the run', overrides.parameters, 'parameters');
+  const { parameters: written = {} } = file;
+  const declared = parseParameters(what, written);
+  const { parameters: given = {} } = overrides;
+  if (!isObject(given)) {
+    throw new SluiceError('InvalidInput', 'The parameters of the run must be an object of names and values');
+  }
   const { values, problems } = parameterValues(declared, given);
 
   const resolved = resolveExpressions(
@@ -39,7 +43,7 @@ export function parsePipeline(what: string, file: unknown, overrides: Overrides 
   problems.push(...resolved.problems);
   for (const name of Object.keys(declared)) {
     if (!resolved.used.has(name))
-      problems.push({ path: `parameters.${name}`, message: 'is declared, but nothing refers to it' });
+      problems.push({ path: childPath('parameters', name), message: 'is declared, but nothing refers to it' });
   }
   refuseProblems(what, problems);
 
@@ -60,7 +64,7 @@ function parseParameters(what: string, raw: unknown): Parameters {
       declaration.default === undefined
         ? []
         : parameterValues({ [name]: declaration }, {}).problems.map(({ message }) => ({
-            path: `parameters.${name}.default`,
+            path: `${childPath('parameters', name)}.default`,
             message,
           })),
     ),

@@ -6,15 +6,19 @@ import { parameters } from './parameters.ts';
 /** The largest pipeline file, in bytes: what Temporal passes in one payload with room to spare. */
 export const maxPipelineBytes = 256 * 1024;
 
-const noControlCharacters = /^[^\p{Cc}]*$/u;
+/** Half of a character (a lone surrogate) cannot be written to a file or a URI. */
 const text = (max: number) =>
-  z.string().min(1).max(max).regex(noControlCharacters, 'must not contain control characters');
+  z
+    .string()
+    .min(1)
+    .max(max)
+    .regex(/^[^\p{Cc}\p{Cs}]*$/u, 'must not contain control characters');
 
 /** A relative path under the worker's root, or a `file://` or `s3://` URI. */
 const location = text(1024);
 /** A file inside a folder of the pipeline, so never absolute and never with `..`. */
 const innerPath = text(200).regex(
-  /^(?!\/)(?!.*(^|\/)\.\.(\/|$))(?!.*\\)/,
+  /^(?!\/)(?![\s\S]*(?:^|\/)\.\.(?:\/|$))(?![\s\S]*\\)/,
   'must be a path inside the folder: not absolute, without ".."',
 );
 /** The name of an output, and so of the channel or input that other steps read it by. */

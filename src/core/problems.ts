@@ -1,5 +1,7 @@
 import type { z } from 'zod';
 import { SluiceError } from './errors.ts';
+import { wordingOf } from './issues.ts';
+import { oneLine, quote } from './wording.ts';
 
 /** One thing that is wrong with an input, and where: a JSON path such as `steps.train.script`. */
 export interface Problem {
@@ -7,9 +9,15 @@ export interface Problem {
   message: string;
 }
 
+/** More would only bury the first. */
+const maxShown = 20;
+
+/** No pipeline needs more, and code that walks into itself would overflow the stack. */
+const maxDepth = 64;
+
 export function childPath(path: string, key: string | number): string {
   if (typeof key === 'number') return `${path}[${key}]`;
-  if (!/^[A-Za-z_$][\w$-]*$/.test(key)) return `${path}[${JSON.stringify(key)}]`;
+  if (!/^[A-Za-z_$][\w$-]*$/.test(key) || key.length > 300) return `${path}[${quote(key)}]`;
   return path === '' ? key : `${path}.${key}`;
 }
 
@@ -17,12 +25,32 @@ export function childPath(path: string, key: string | number): string {
 export function refuseProblems(what: string, problems: readonly Problem[]): void {
   if (problems.length === 0) return;
   const shown = problems
-    .slice(0, 20)
+    .slice(0, maxShown)
     .map(({ path, message }) => `  ${path === '' ? '(top level)' : path}: ${message}`);
   if (problems.length > shown.length) shown.push(`  … and ${problems.length - shown.length} more`);
-  throw new SluiceError('InvalidInput', `${what} is not valid:\n${shown.join('\n')}`, {
-    details: { problems: problems.slice(0, 20) },
+  throw new SluiceError('InvalidInput', `${oneLine(what)} is not valid:\n${shown.join('\n')}`, {
+    details: { problems: problems.slice(0, maxShown) },
   });
+}
+
+/**
+ * Refuses what the schemas cannot be asked about: values nested too deep to walk, and the key `__proto__`, which zod
+ * drops from records without a word. @throws SluiceError `InvalidInput`.
+ */
+export function refuseHostileShape(what: string, root: unknown, at = ''): void {
+  const open = [{ value: root, path: at, depth: 0 }];
+  for (let next = open.pop(); next; next = open.pop()) {
+    const { value, path, depth } = next;
+    if (typeof value !== 'object' || value === null) continue;
+    if (depth >= maxDepth) {
+      refuseProblems(what, [{ path, message: `is nested deeper than ${maxDepth} levels` }]);
+    }
+    for (const [key, item] of Object.entries(value)) {
+      const inner = childPath(path, Array.isArray(value) ? Number(key) : key);
+      if (key === '__proto__') refuseProblems(what, [{ path: inner, message: 'is not a name to be used' }]);
+      open.push({ value: item, path: inner, depth: depth + 1 });
+    }
+  }
 }
 
 /** zod's issues in our words: one line each, unknown keys with the key in the path. */
@@ -35,6 +63,9 @@ export function problemsOf(error: z.ZodError, at = ''): Problem[] {
         message: 'is not a known key (misspelt?)',
       }));
     }
+    if (issue.code === 'invalid_key') {
+      return issue.issues.map(({ message }) => ({ path, message: `is not a name to be used: it ${message}` }));
+    }
     return [{ path, message: issue.message }];
   });
 }
@@ -46,7 +77,7 @@ export function parseWith<Schema extends z.ZodType>(
   value: unknown,
   at = '',
 ): z.output<Schema> {
-  const parsed = schema.safeParse(value);
+  const parsed = schema.safeParse(value, { error: wordingOf });
   if (!parsed.success) refuseProblems(what, problemsOf(parsed.error, at));
   return parsed.data as z.output<Schema>;
 }

@@ -1,6 +1,7 @@
 import type { Json } from './expressions.ts';
 import type { Reading } from './gate.ts';
 import { parseJson } from './json.ts';
+import { excerpt, quote } from './wording.ts';
 
 /** A report larger than this is refused unread. */
 export const maxReportBytes = 1024 * 1024;
@@ -14,10 +15,10 @@ export function readMetric(text: string, metric: string): Reading {
   const walked: string[] = [];
   for (const key of metric.split('.')) {
     if (node === null || typeof node !== 'object' || Array.isArray(node) || !Object.hasOwn(node, key)) {
-      const where = walked.length === 0 ? 'the report' : `"${walked.join('.')}"`;
+      const where = walked.length === 0 ? 'the report' : quote(walked.join('.'));
       return {
         kind: 'unreadable',
-        reason: `${metric} is missing: ${where} has no "${key}"${knownKeys(node)}`,
+        reason: `${metric} is missing: ${where} has no ${quote(key)}${knownKeys(node)}`,
       };
     }
     node = node[key];
@@ -30,10 +31,4 @@ export function readMetric(text: string, metric: string): Reading {
 function knownKeys(node: Json | undefined): string {
   if (node === null || typeof node !== 'object' || Array.isArray(node)) return '';
   return ` (it has: ${excerpt(Object.keys(node))})`;
-}
-
-function excerpt(node: unknown): string {
-  if (node === Infinity || node === -Infinity) return String(node);
-  const text = JSON.stringify(node);
-  return text.length > 200 ? `${text.slice(0, 200)}…` : text;
 }

@@ -226,7 +226,7 @@ time.sleep(60)
     const running = startPython([trainCommand], { SAGEMAKER_BASE_DIR: base });
     let output = '';
     running.process.stdout?.on('data', (text: string) => (output += text));
-    await waitFor('the script to start', () => output.includes('ready'));
+    await waitFor('the script to start', () => output.includes('ready\n'));
     running.process.kill('SIGTERM');
     expect(await running.finished).toMatchObject({ code: 7, stdout: 'ready\nsaving\n' });
     expect(existsSync(join(base, 'output/failure'))).toBe(false);

@@ -1,10 +1,10 @@
-import { mkdir, readFile } from 'node:fs/promises';
+import { mkdir } from 'node:fs/promises';
 import { resolve } from 'node:path';
 import { SluiceError } from '../../core/errors.ts';
-import { jobRequest, type JobRequest, type JobState, type ModelBody } from '../../core/jobs.ts';
+import type { JobRequest, JobState, ModelBody } from '../../core/jobs.ts';
 import type { Engine } from '../engine.ts';
 import { probeIsolation, type Isolation } from './isolation.ts';
-import { exists, isMissing, jobFolder, type JobFolder } from './job-folder.ts';
+import { exists, jobFolder, readRequest, readUnlessMissing, type JobFolder } from './job-folder.ts';
 import { isAlive, isSupervised, killOrphans, requestStop } from './liveness.ts';
 import { readLogTail } from './log-tail.ts';
 import { prepareJob } from './prepare.ts';
@@ -63,7 +63,7 @@ export function createProcessEngine(options: ProcessEngineOptions): Engine {
       return { engine: 'process', name };
     },
 
-    describe: ({ name }) => describeJob(files(name)),
+    describe: async ({ name }) => describeJob(files(name)),
 
     async stop({ name }) {
       const folder = files(name);
@@ -74,8 +74,9 @@ export function createProcessEngine(options: ProcessEngineOptions): Engine {
   };
 }
 
-function settingOf({ python, frameworksDir, baseEnvironment = {}, localPath }: ProcessEngineOptions) {
-  return { python, frameworksDir, baseEnvironment, localPath };
+function settingOf(options: ProcessEngineOptions) {
+  const { python, frameworksDir, baseEnvironment = {} } = options;
+  return { python, frameworksDir, baseEnvironment, localPath: (uri: string) => options.localPath(uri) };
 }
 
 async function chooseIsolation(wanted: 'auto' | Isolation, python: string): Promise<Isolation> {
@@ -88,9 +89,9 @@ async function chooseIsolation(wanted: 'auto' | Isolation, python: string): Prom
 
 /** False if there is no such job. */
 async function adopt(name: string, folder: JobFolder, hash: string): Promise<boolean> {
-  const text = await readUnlessMissing(folder.request);
-  if (text === null) return false;
-  const { requestHash: other } = JSON.parse(text) as { requestHash: string };
+  const record = await readRequest(folder);
+  if (record === null) return false;
+  const other = record.requestHash;
   if (other === hash) return true;
   throw new SluiceError('SpecMismatch', `The job ${name} is there already, made from another request`, {
     details: { jobName: name, requestHash: hash, otherRequestHash: other },
@@ -112,7 +113,6 @@ async function describeJob(folder: JobFolder): Promise<JobState> {
 async function describeLive(folder: JobFolder): Promise<JobState> {
   const started = await readUnlessMissing(folder.started);
   if (started === null) return { status: 'running', phase: 'starting', startedAt: null };
-  // A job whose supervisor was killed is going down; without namespaces it may need help.
   const supervised = await isSupervised(folder);
   if (!supervised) await killOrphans(folder);
   const stopping = !supervised || (await exists(folder.stop));
@@ -122,18 +122,11 @@ async function describeLive(folder: JobFolder): Promise<JobState> {
 async function readEnded(folder: JobFolder): Promise<JobState | null> {
   const text = await readUnlessMissing(folder.exit);
   const exit = text === null ? null : parseExit(text);
-  if (exit === null) return null;
-  const { request } = JSON.parse(await readFile(folder.request, 'utf8')) as { request: unknown };
-  return endedState(exit, jobRequest.parse(request), await readLogTail(folder.log));
+  const record = await readRequest(folder);
+  if (exit === null || record === null) return null;
+  return endedState(exit, record.request, await readLogTail(folder.log));
 }
 
 function startedAt(started: string): string {
   return (JSON.parse(started) as { startedAt: string }).startedAt;
-}
-
-async function readUnlessMissing(path: string): Promise<string | null> {
-  return readFile(path, 'utf8').catch((error: unknown) => {
-    if (isMissing(error)) return null;
-    throw error;
-  });
 }

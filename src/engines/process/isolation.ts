@@ -23,8 +23,12 @@ export function probeIsolation(python: string): Promise<IsolationProbe> {
       { env: {}, timeout: 10_000 },
       (error, _out, stderr) => {
         if (error === null) resolve({ available: true });
-        else resolve({ available: false, reason: stderr.trim().split('\n').at(-1) || error.message });
+        else resolve({ available: false, reason: lastLine(stderr) ?? error.message });
       },
     );
   });
+}
+
+function lastLine(text: string): string | undefined {
+  return text.split('\n').findLast((line) => line.trim() !== '');
 }

@@ -1,9 +1,8 @@
 import { readdir, readFile, rename, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { randomUUID } from 'node:crypto';
-import { z } from 'zod';
 import { SluiceError } from '../../core/errors.ts';
-import { sageMakerName } from '../../core/jobs.ts';
+import { sageMakerName, type JobRequest } from '../../core/jobs.ts';
 import { isAlive } from './liveness.ts';
 
 /** The files of one job. */
@@ -54,10 +53,17 @@ export function filesOf(path: string): JobFolder {
   };
 }
 
-const requestRecord = z.object({
-  requestHash: z.string(),
-  request: z.object({ tags: z.record(z.string(), z.string()) }),
-});
+interface RequestRecord {
+  requestHash: string;
+  request: JobRequest;
+}
+
+/** The request that the job was made from; null if there is no such job. */
+export async function readRequest(files: JobFolder): Promise<RequestRecord | null> {
+  const text = await readUnlessMissing(files.request);
+  // Ours, and whole: it was there before the folder got its name.
+  return text === null ? null : (JSON.parse(text) as RequestRecord);
+}
 
 export interface LocalJob {
   name: string;
@@ -70,23 +76,19 @@ export interface LocalJob {
 
 /** The jobs that have a folder here, by name. */
 export async function listJobs(jobsDir: string): Promise<LocalJob[]> {
-  const names = (await readdir(jobsDir).catch(emptyIfMissing)).filter(
+  const names = ((await readdir(jobsDir).catch(nullIfMissing)) ?? []).filter(
     (name) => sageMakerName.safeParse(name).success,
   );
   const jobs = await Promise.all(names.sort().map((name) => describeFolder(name, jobFolder(jobsDir, name))));
   return jobs.filter((job) => job !== null);
 }
 
+/** Null if the job was removed in the meantime. */
 async function describeFolder(name: string, files: JobFolder): Promise<LocalJob | null> {
-  try {
-    const { request } = requestRecord.parse(JSON.parse(await readFile(files.request, 'utf8')));
-    const { mtime } = await stat(files.request);
-    return { name, tags: request.tags, createdAt: mtime, state: await stateOf(files) };
-  } catch (error) {
-    // Removed in the meantime, or not ours.
-    if (error instanceof z.ZodError || error instanceof SyntaxError || isMissing(error)) return null;
-    throw error;
-  }
+  const record = await readRequest(files);
+  const info = await stat(files.request).catch(nullIfMissing);
+  if (record === null || info === null) return null;
+  return { name, tags: record.request.tags, createdAt: info.mtime, state: await stateOf(files) };
 }
 
 async function stateOf(files: JobFolder): Promise<LocalJob['state']> {
@@ -117,7 +119,7 @@ const leftoverPattern = /^\.(new|old)-/;
 /** Removes what engines that were killed left behind while they made or removed a job: folders older than an hour. */
 export async function removeLeftovers(jobsDir: string): Promise<string[]> {
   const removed: string[] = [];
-  for (const name of (await readdir(jobsDir).catch(emptyIfMissing)).filter((entry) =>
+  for (const name of ((await readdir(jobsDir).catch(nullIfMissing)) ?? []).filter((entry) =>
     leftoverPattern.test(entry),
   )) {
     const path = join(jobsDir, name);
@@ -130,13 +132,11 @@ export async function removeLeftovers(jobsDir: string): Promise<string[]> {
 }
 
 export async function exists(path: string): Promise<boolean> {
-  return stat(path).then(
-    () => true,
-    (error: unknown) => {
-      if (isMissing(error)) return false;
-      throw error;
-    },
-  );
+  return (await stat(path).catch(nullIfMissing)) !== null;
+}
+
+export async function readUnlessMissing(path: string): Promise<string | null> {
+  return readFile(path, 'utf8').catch(nullIfMissing);
 }
 
 export function isMissing(error: unknown): boolean {
@@ -147,7 +147,7 @@ export function hasErrorCode(error: unknown, ...codes: string[]): boolean {
   return error instanceof Error && codes.includes((error as NodeJS.ErrnoException).code ?? '');
 }
 
-function emptyIfMissing(error: unknown): string[] {
-  if (isMissing(error)) return [];
+function nullIfMissing(error: unknown): null {
+  if (isMissing(error)) return null;
   throw error;
 }

@@ -33,10 +33,20 @@ export async function requestStop(channels: Channels): Promise<void> {
   await killOrphans(channels);
 }
 
-/** Kills what survived its supervisor: without namespaces both the supervisor and the first process can be killed. */
+/**
+ * Sees to it that a job without a supervisor ends. Its first process does that by itself, and better, for it finds those
+ * that closed the FIFO; only without namespaces can somebody have killed that one too.
+ */
 export async function killOrphans(channels: Pick<Channels, 'alive'>): Promise<void> {
-  if (!(await isAlive(channels))) return;
-  for (const pid of await holders(await realpath(channels.alive))) {
+  const patience = Date.now() + 1000;
+  while (await isAlive(channels)) {
+    if (Date.now() > patience) return killHolders(channels.alive);
+    await new Promise((resolve) => setTimeout(resolve, 10));
+  }
+}
+
+async function killHolders(fifo: string): Promise<void> {
+  for (const pid of await holders(await realpath(fifo))) {
     try {
       process.kill(pid, 'SIGKILL');
     } catch {

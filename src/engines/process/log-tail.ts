@@ -31,7 +31,6 @@ function lastLines(text: string, cut: boolean): string[] {
 }
 
 function clean(line: string): string {
-  // eslint-disable-next-line no-control-regex -- control characters are what is to be found
   const plain = stripVTControlCharacters(line)
     .replace(/\t/g, '  ')
     .replace(/[\u0000-\u001f\u007f-\u009f]/g, '');

@@ -127,20 +127,20 @@ function localise(setting: JobSetting, text: string): string {
 }
 
 function outputs(setting: JobSetting): (readonly [string, string, string])[] {
-  const { job, name, localPath } = setting;
+  const { job, name } = setting;
   if (job.kind === 'Transform') {
     return [
       [
         'move',
         join('transform', 'output'),
-        localPath(withoutFinalSlash(job.body.TransformOutput.S3OutputPath)),
+        setting.localPath(withoutFinalSlash(job.body.TransformOutput.S3OutputPath)),
       ],
     ];
   }
   return jobOutputs(name, job).map(({ kind, folder, uri }) => [
     outputRecords[kind],
     join('ml', folder),
-    localPath(uri),
+    setting.localPath(uri),
   ]);
 }
 

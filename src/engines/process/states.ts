@@ -1,35 +1,61 @@
 import { constants } from 'node:os';
-import { z } from 'zod';
 import type { EndedJobState, JobFailureCode, JobRequest } from '../../core/jobs.ts';
 
+const outcomes = ['exited', 'stopped', 'timedOut', 'startFailed', 'commitFailed', 'lost'] as const;
+
 /** What the supervisor writes when the job is over. */
-const exitRecord = z.object({
-  outcome: z.enum(['exited', 'stopped', 'timedOut', 'startFailed', 'commitFailed', 'lost']),
-  exitCode: z.int().nullish(),
-  signal: z.int().nullish(),
-  startedAt: z.string(),
-  endedAt: z.string(),
+export interface ExitRecord {
+  outcome: (typeof outcomes)[number];
+  startedAt: string;
+  endedAt: string;
+  exitCode: number | null;
+  signal: number | null;
   /** Of the job: /opt/ml/output/failure. */
-  failure: z.string().nullish(),
+  failure: string | null;
   /** Of a processing job: /opt/ml/output/message. */
-  message: z.string().nullish(),
-  messageInvalid: z.boolean().nullish(),
-  outOfMemory: z.boolean().nullish(),
-  records: z.int().nullish(),
-  error: z.string().nullish(),
+  message: string | null;
+  messageInvalid: boolean;
+  outOfMemory: boolean;
+  records: number | null;
+  error: string | null;
   /** The error is that the user has no permission. */
-  denied: z.boolean().nullish(),
-});
-export type ExitRecord = z.infer<typeof exitRecord>;
+  denied: boolean;
+}
 
 /** Null for what isn't a whole record: a machine that lost its power may leave one. */
 export function parseExit(text: string): ExitRecord | null {
+  const record = parseObject(text);
+  const outcome = outcomes.find((known) => known === record?.outcome);
+  const startedAt = stringOrNull(record?.startedAt);
+  const endedAt = stringOrNull(record?.endedAt);
+  if (!record || !outcome || startedAt === null || endedAt === null) return null;
+  return {
+    outcome,
+    startedAt,
+    endedAt,
+    exitCode: numberOrNull(record.exitCode),
+    signal: numberOrNull(record.signal),
+    failure: stringOrNull(record.failure),
+    message: stringOrNull(record.message),
+    messageInvalid: record.messageInvalid === true,
+    outOfMemory: record.outOfMemory === true,
+    records: numberOrNull(record.records),
+    error: stringOrNull(record.error),
+    denied: record.denied === true,
+  };
+}
+
+function parseObject(text: string): Partial<Record<string, unknown>> | null {
   try {
-    return exitRecord.parse(JSON.parse(text));
+    const value: unknown = JSON.parse(text);
+    return typeof value === 'object' && value !== null ? value : null;
   } catch {
     return null;
   }
 }
+
+const stringOrNull = (value: unknown) => (typeof value === 'string' ? value : null);
+const numberOrNull = (value: unknown) => (typeof value === 'number' ? value : null);
 
 /** The facts in the words of {@link EndedJobState}. */
 export function endedState(
@@ -40,8 +66,8 @@ export function endedState(
   const times = { startedAt: exit.startedAt, endedAt: exit.endedAt, logTail };
   if (exit.outcome === 'stopped') return { status: 'stopped', ...times };
   const failure = explainFailure(exit, local.maxRuntimeSeconds);
-  if (failure !== null) return { status: 'failed', ...failure, exitCode: exit.exitCode ?? null, ...times };
-  return { status: 'succeeded', exitMessage: exit.message ?? null, records: exit.records ?? null, ...times };
+  if (failure !== null) return { status: 'failed', ...failure, exitCode: exit.exitCode, ...times };
+  return { status: 'succeeded', exitMessage: exit.message, records: exit.records, ...times };
 }
 
 /** A job that ended without a record. */
@@ -83,8 +109,8 @@ function explainExit(exit: ExitRecord): { code: JobFailureCode; reason: string }
 
 function howItEnded({ exitCode, signal, outOfMemory }: ExitRecord): string {
   const number = signal ?? signalOf(exitCode ?? 0);
-  const killed = number === null ? '' : killedBy(number, outOfMemory ?? false);
-  if (signal != null) return killed;
+  const killed = number === null ? '' : killedBy(number, outOfMemory);
+  if (signal !== null) return killed;
   const meaning =
     exitCode === 126
       ? 'the command cannot be executed'

@@ -183,6 +183,11 @@ def _become_init(plan, files, commands, status):
                 write_line(status, "init %d" % init)
                 os._exit(0)
             settle()
+        elif sys.platform == "linux":
+            from namespaces import adopt_orphans
+
+            # Not inherited from the supervisor.
+            adopt_orphans()
         run_init(plan, files, commands, status)
     except PermissionError as error:
         # A file that the user may not read; the kernel's "no" to namespaces is EPERM, which is another thing.

@@ -10,12 +10,12 @@ import sys
 import time
 
 from failures import JobFailure
-from invocations import HOST, remaining
+from invocations import HOST
 from settings import DEFAULT_CONCURRENT, DEFAULT_PAYLOAD_MB, DEFAULT_STRATEGY, STRATEGY_VARIABLES, check_parameters, first
 
 INHERITED_SOCKET = 3
 PING_INTERVAL_SECONDS = 0.05
-PING_TIMEOUT_SECONDS = 2
+GET_TIMEOUT_SECONDS = 2
 PR_SET_PDEATHSIG = 1
 
 
@@ -65,7 +65,7 @@ class Server:
         deadline = time.monotonic() + timeout_seconds
         while True:
             self.check()
-            answer = self._ping(min(PING_TIMEOUT_SECONDS, remaining(deadline)))
+            answer = self._ping()
             if answer == 200:
                 return
             if time.monotonic() > deadline:
@@ -76,15 +76,15 @@ class Server:
                 )
             time.sleep(PING_INTERVAL_SECONDS)
 
-    def _ping(self, timeout_seconds):
+    def _ping(self):
         try:
-            return self._get("/ping", timeout_seconds)[0]
+            return self._get("/ping")[0]
         except (OSError, http.client.HTTPException) as error:
             return "{}: {}".format(type(error).__name__, error)
 
     def execution_parameters(self):
         try:
-            status, body = self._get("/execution-parameters", PING_TIMEOUT_SECONDS)
+            status, body = self._get("/execution-parameters")
             parameters = json.loads(body) if status == 200 else {}
             check_parameters(parameters)
             return parameters
@@ -95,8 +95,8 @@ class Server:
             reason = str(error)
         raise JobFailure("GET /execution-parameters failed: {}. See the log.".format(reason))
 
-    def _get(self, path, timeout_seconds):
-        connection = http.client.HTTPConnection(HOST, self.port, timeout=timeout_seconds)
+    def _get(self, path):
+        connection = http.client.HTTPConnection(HOST, self.port, timeout=GET_TIMEOUT_SECONDS)
         try:
             connection.request("GET", path, headers={"Connection": "close"})
             answer = connection.getresponse()

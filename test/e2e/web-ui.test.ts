@@ -1,0 +1,91 @@
+import { randomUUID } from 'node:crypto';
+import { copyFile, mkdir, mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { Client, Connection } from '@temporalio/client';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { projectFolder } from '../../src/config.ts';
+import { findBrowser, withPage } from '../support/browser.ts';
+import { until } from '../support/until.ts';
+import { startServer, startWorkerProcess, type Running, type Server } from '../support/stack.ts';
+
+const browser = findBrowser();
+if (browser === undefined)
+  console.log('Web UI tests are skipped: no Chromium on this machine (set CHROMIUM_PATH)');
+
+const output = join(projectFolder, 'test-output', 'web-ui');
+let home: string;
+let server: Server;
+let worker: Running;
+let client: Client;
+
+describe.skipIf(browser === undefined)('the Web UI', () => {
+  beforeAll(async () => {
+    await mkdir(output, { recursive: true });
+    home = await mkdtemp(join(tmpdir(), 'sluice-web-ui-'));
+    server = await startServer({ dbFile: join(home, 'temporal.db') });
+    worker = await startWorkerProcess({
+      root: projectFolder,
+      address: server.address,
+      env: { SLUICE_HOME: home },
+    });
+    client = new Client({ connection: await Connection.connect({ address: server.address }) });
+  });
+  afterAll(async () => {
+    await worker.stop();
+    await client.connection.close();
+    await server.stop();
+    await rm(home, { recursive: true, force: true });
+  });
+
+  const start = (id: string, parameters: Record<string, number>) =>
+    client.workflow.start('trainingPipeline', {
+      taskQueue: 'sluice',
+      workflowId: `${id}-${randomUUID().slice(0, 8)}`,
+      args: [{ pipeline: 'examples/abalone/pipeline.json', parameters }],
+      staticSummary: 'abalone (local)',
+    });
+
+  /** The text of a page of a run, with its frames (Markdown is shown in one), and a picture of it for people. */
+  const look = (page: string, name: string, expected: string) =>
+    withPage(browser!, async (tab) => {
+      await tab.goto(`${server.uiUrl}${page}`);
+      const text = async () =>
+        (await Promise.all(tab.frames().map((frame) => frame.locator('body').innerText()))).join('\n');
+      await until(async () => (await text().catch(() => '')).includes(expected), 30);
+      await tab.waitForTimeout(1000);
+      await tab.screenshot({ path: join(output, `${name}.png`) });
+      return text();
+    });
+
+  it('shows an accepted run step by step, by name, with its table', { timeout: 120_000 }, async () => {
+    const handle = await start('abalone', {});
+    await handle.result();
+    const run = `/namespaces/default/workflows/${handle.workflowId}/${handle.firstExecutionRunId}`;
+    const timeline = await look(`${run}/timeline`, 'accepted-timeline', 'registerModel');
+    for (const step of ['preprocess', 'train', 'evaluate', 'createModel', 'transform', 'registerModel'])
+      expect(timeline).toContain(step);
+    const details = await look(`${run}/user-metadata`, 'accepted-table', 'preprocess');
+    for (const cell of ['✓ succeeded', 'regression_metrics.mse.value', 'accepted', 'version 1'])
+      expect(details).toContain(cell);
+    if (process.env.SLUICE_UPDATE_SCREENSHOTS === '1') {
+      await mkdir(join(projectFolder, 'docs', 'images'), { recursive: true });
+      await copyFile(
+        join(output, 'accepted-timeline.png'),
+        join(projectFolder, 'docs', 'images', 'web-ui-timeline.png'),
+      );
+      await copyFile(
+        join(output, 'accepted-table.png'),
+        join(projectFolder, 'docs', 'images', 'web-ui-table.png'),
+      );
+    }
+  });
+
+  it('says of a rejected run which metric, value and threshold', { timeout: 120_000 }, async () => {
+    const handle = await start('abalone-rejected', { mseThreshold: 3 });
+    await handle.result().catch(() => undefined);
+    const run = `/namespaces/default/workflows/${handle.workflowId}/${handle.firstExecutionRunId}`;
+    const history = await look(`${run}/history`, 'rejected-history', 'QualityGateRejected');
+    expect(history).toContain('≤ 3 does not hold');
+  });
+});
