@@ -57,10 +57,13 @@ export function installTemporalLogger(logger: Logger): void {
   });
 }
 
-function write(logger: Logger, { level, message, meta }: LogEntry): void {
-  const { error, activityId, ...rest } = meta ?? {};
+/** What a line has no use for: a token of 200 characters, and what is the same in every line. */
+const dropped = new Set(['taskToken', 'isLocal', 'sdkComponent', 'error', 'activityId']);
+
+function write(logger: Logger, { level, message, meta = {} }: LogEntry): void {
+  const { error, activityId } = meta as { error?: unknown; activityId?: string };
   const fields = {
-    ...rest,
+    ...Object.fromEntries(Object.entries(meta).filter(([key]) => !dropped.has(key))),
     ...(activityId !== undefined && { step: activityId }),
     ...(error !== undefined && { err: error }),
   };

@@ -20,13 +20,16 @@ export function translateFailures<Input, Output>(activity: Activity<Input, Outpu
 }
 
 function toFailure(error: SluiceError): ApplicationFailure {
-  return ApplicationFailure.create({
+  const failure = ApplicationFailure.create({
     type: error.code,
     message: withHint(error.code, error.message),
     nonRetryable: !errorTable[error.code].retryable,
     details: [error.details],
     ...(error.cause instanceof Error && { cause: error.cause }),
   });
+  // Where in our code a job's failure was noticed helps nobody; it only hides the message in the Web UI.
+  if (error.code !== 'JobInternalError') failure.stack = '';
+  return failure;
 }
 
 const systemCodes: Record<string, ErrorCode> = {

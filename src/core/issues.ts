@@ -42,11 +42,14 @@ function discriminated(issue: z.core.$ZodRawIssue & { code: 'invalid_union' }): 
 }
 
 function oneOf(values: readonly unknown[]): string {
-  return values.length === 1 ? excerpt(values[0]) : `one of ${values.map((item) => excerpt(item)).join(', ')}`;
+  return values.length === 1
+    ? excerpt(values[0])
+    : `one of ${values.map((item) => excerpt(item)).join(', ')}`;
 }
 
 function sizeOf(origin: string, bound: string, limit: number | bigint): string {
-  if (origin === 'string') return bound === 'at least' && limit === 1 ? 'not be empty' : `have ${bound} ${limit} characters`;
+  if (origin === 'string')
+    return bound === 'at least' && limit === 1 ? 'not be empty' : `have ${bound} ${limit} characters`;
   if (origin === 'array') return `have ${bound} ${limit} ${limit === 1 ? 'entry' : 'entries'}`;
   return `be ${bound} ${limit}`;
 }

@@ -43,7 +43,10 @@ export function parsePipeline(what: string, file: unknown, overrides: Overrides 
   problems.push(...resolved.problems);
   for (const name of Object.keys(declared)) {
     if (!resolved.used.has(name))
-      problems.push({ path: childPath('parameters', name), message: 'is declared, but nothing refers to it' });
+      problems.push({
+        path: childPath('parameters', name),
+        message: 'is declared, but nothing refers to it',
+      });
   }
   refuseProblems(what, problems);
 

@@ -64,7 +64,10 @@ export function problemsOf(error: z.ZodError, at = ''): Problem[] {
       }));
     }
     if (issue.code === 'invalid_key') {
-      return issue.issues.map(({ message }) => ({ path, message: `is not a name to be used: it ${message}` }));
+      return issue.issues.map(({ message }) => ({
+        path,
+        message: `is not a name to be used: it ${message}`,
+      }));
     }
     return [{ path, message: issue.message }];
   });

@@ -12,39 +12,57 @@ const marks: Record<StepReport['status'], string> = {
 
 /** The report as Markdown, for the "current details" of the Web UI. */
 export function progressTable(report: RunReport): string {
-  const lines = [
+  const paragraphs = [
     `**${report.pipeline ?? 'pipeline'}** (${report.executionMode ?? '?'}): **${report.outcome}**`,
-    '',
-    '| step | state | engine | seconds | job |',
-    '| --- | --- | --- | --- | --- |',
-    ...report.steps.map(
-      (step) =>
-        `| ${step.name} | ${marks[step.status]} ${step.status} | ${step.engine ?? ''} | ${step.seconds?.toFixed(1) ?? ''} | ${step.jobName ? `\`${step.jobName}\`` : ''} |`,
+    ['| step | state | engine | seconds | job |', '| --- | --- | --- | --- | --- |', ...report.steps.map(row)].join(
+      '\n',
     ),
+    ...gate(report),
+    ...results(report),
   ];
-  if (report.metric) {
-    const { name, value, comparison, threshold } = report.metric;
-    lines.push(
-      '',
-      `Gate: \`${name}\` = **${value ?? 'unreadable'}** (accepted if ${comparisons[comparison].symbol} ${threshold})`,
-    );
+  if (report.failure) {
+    paragraphs.push(`Failure: ${verbatim(report.failure.code)}`, block(report.failure.message));
   }
-  if (report.model) lines.push('', `Model: \`${report.model}\``);
-  if (report.transform)
-    lines.push(
-      '',
-      `Predictions: \`${report.transform.output}\` (${report.transform.records ?? '?'} records)`,
-    );
-  if (report.modelPackage) {
-    const { group, version, approvalStatus } = report.modelPackage;
-    lines.push('', `Model package: ${group}, version ${version} (${approvalStatus})`);
+  return paragraphs.join('\n\n');
+}
+
+function row({ name, status, engine, seconds, jobName }: StepReport): string {
+  const cells = [name, `${marks[status]} ${status}`, engine, seconds?.toFixed(1), jobName && verbatim(jobName)];
+  return `| ${cells.map((cell) => (cell ?? '').replaceAll('|', '\\|')).join(' | ')} |`;
+}
+
+function gate({ metric }: RunReport): string[] {
+  if (!metric) return [];
+  const { name, value, comparison, threshold } = metric;
+  const accepted = `accepted if ${comparisons[comparison].symbol} ${threshold}`;
+  return [`Gate: ${verbatim(name)} = **${value ?? 'unreadable'}** (${accepted})`];
+}
+
+function results({ model, transform, modelPackage }: RunReport): string[] {
+  const lines: string[] = [];
+  if (model) lines.push(`Model: ${verbatim(model)}`);
+  if (transform) {
+    lines.push(`Predictions: ${verbatim(transform.output)} (${transform.records ?? '?'} records)`);
   }
-  if (report.failure)
-    lines.push(
-      '',
-      `Failure: **${report.failure.code}**`,
-      '',
-      ...report.failure.message.split('\n').map((line) => `    ${line}`),
-    );
-  return lines.join('\n');
+  if (modelPackage) {
+    const { group, version, approvalStatus } = modelPackage;
+    lines.push(`Model package: ${group}, version ${version} (${approvalStatus})`);
+  }
+  return lines;
+}
+
+/** A code span that its own text cannot end: fenced by more backticks than it has in a row, on one line. */
+function verbatim(text: string): string {
+  const longest = Math.max(0, ...[...text.matchAll(/`+/g)].map(([run]) => run.length));
+  const fence = '`'.repeat(longest + 1);
+  const pad = longest > 0 ? ' ' : '';
+  return `${fence}${pad}${text.replace(/\s+/g, ' ')}${pad}${fence}`;
+}
+
+/** Every line indented, so that nothing in it is Markdown. */
+function block(text: string): string {
+  return text
+    .split(/\r\n|[\n\r]/)
+    .map((line) => `    ${line}`)
+    .join('\n');
 }

@@ -1,34 +1,44 @@
-import type { ModelBody } from './jobs.ts';
+import { z } from 'zod';
+import { modelBody } from './jobs.ts';
 
 /** Where a model came from: what is needed to make it again or to doubt it. */
-export interface Lineage {
-  workflowId: string;
-  runId: string;
-  executionMode: string;
-  parameters: Record<string, string | number | boolean>;
+const lineage = z.object({
+  workflowId: z.string(),
+  runId: z.string(),
+  executionMode: z.string(),
+  parameters: z.record(z.string(), z.union([z.string(), z.number(), z.boolean()])),
   /** URI and SHA-256 of the input data; null when it could not be hashed in time. */
-  data: { uri: string; sha256: string; bytes: number } | null;
-  code: { uri: string; sha256: string };
-  image: string;
-  jobs: Record<string, string>;
-}
+  data: z.object({ uri: z.string(), sha256: z.string(), bytes: z.number() }).nullable(),
+  code: z.object({ uri: z.string(), sha256: z.string() }),
+  image: z.string(),
+  jobs: z.record(z.string(), z.string()),
+});
+export type Lineage = z.infer<typeof lineage>;
 
 /** What registering a model needs. One client token makes one version. */
-export interface ModelPackageRequest {
-  pipeline: string;
-  group: string;
-  approvalStatus: string;
-  description?: string | undefined;
-  clientToken: string;
-  modelName: string;
-  inference: ModelBody['PrimaryContainer'];
-  metric: { name: string; value: number; comparison: string; threshold: number; reportUri: string };
-  lineage: Lineage;
-}
+const modelPackageRequest = z.object({
+  pipeline: z.string(),
+  group: z.string(),
+  approvalStatus: z.string(),
+  description: z.string().optional(),
+  clientToken: z.string(),
+  modelName: z.string(),
+  inference: modelBody.shape.PrimaryContainer,
+  metric: z.object({
+    name: z.string(),
+    value: z.number(),
+    comparison: z.string(),
+    threshold: z.number(),
+    reportUri: z.string(),
+  }),
+  lineage,
+});
+export type ModelPackageRequest = z.infer<typeof modelPackageRequest>;
 
-/** SageMaker's Model Package, as far as it goes locally. */
-export interface ModelPackage extends ModelPackageRequest {
-  version: number;
+/** SageMaker's Model Package, as far as it goes locally. Keys of a later version of Sluice are passed over. */
+export const modelPackage = modelPackageRequest.extend({
+  version: z.int().min(1),
   /** ISO 8601, UTC. */
-  createdAt: string;
-}
+  createdAt: z.string(),
+});
+export type ModelPackage = z.infer<typeof modelPackage>;

@@ -34,7 +34,12 @@ export function oneLine(text: string): string {
 
 /** A whole message: its lines stay lines, colours go, other controls are escaped. */
 export function printable(message: string): string {
-  return message.replace(colours, '').replace(/\r\n?/g, '\n').split(/([\n\t])/).map(keepingBreaks).join('');
+  return message
+    .replace(colours, '')
+    .replace(/\r\n?/g, '\n')
+    .split(/([\n\t])/)
+    .map(keepingBreaks)
+    .join('');
 }
 
 const keepingBreaks = (part: string) => (part === '\n' || part === '\t' ? part : escaped(part));

@@ -1,41 +1,72 @@
 import { SluiceError } from '../core/errors.ts';
 import type { Notification, Notifier } from './notifier.ts';
 
-const timeoutMs = 10_000;
+/** Slack takes 40,000 characters, Teams 28 KB for the whole message; nobody reads more than this in a channel. */
+const maxTextLength = 4000;
 
-/** Posts JSON whose `text` Slack and Teams show as it is; other receivers find the facts beside it. */
-export function createWebhookNotifier(): Notifier {
+/**
+ * Posts JSON whose `text` Slack and Teams show as it is; other receivers find the facts beside it. Messages name the host
+ * only: in the path, the query or the user part of the address may be a secret.
+ */
+export function createWebhookNotifier({ timeoutMs = 10_000 } = {}): Notifier {
   return {
     async notify({ webhook }, notification, signal) {
-      const host = new URL(webhook).host;
-      const response = await fetch(webhook, {
+      const { url, headers } = withoutUser(new URL(webhook));
+      const timeout = AbortSignal.timeout(timeoutMs);
+      const response = await fetch(url, {
         method: 'POST',
-        headers: { 'content-type': 'application/json', 'idempotency-key': notification.deduplicationKey },
+        headers: {
+          ...headers,
+          'content-type': 'application/json',
+          'idempotency-key': notification.deduplicationKey,
+        },
         body: JSON.stringify({ text: asText(notification), ...notification }),
-        redirect: 'error',
-        signal: AbortSignal.any([signal, AbortSignal.timeout(timeoutMs)]),
+        redirect: 'manual',
+        signal: AbortSignal.any([signal, timeout]),
       }).catch((error: Error) => {
-        // The address may hold a secret, so messages name the host only.
+        signal.throwIfAborted();
+        const reason = timeout.aborted ? `no answer within ${timeoutMs / 1000} s` : causeOf(error);
         throw new SluiceError(
           'ServiceUnavailable',
-          `The webhook at ${host} cannot be reached: ${causeOf(error)}`,
+          `The webhook at ${url.host} cannot be reached: ${reason}`,
         );
       });
-      await response.body?.cancel();
-      if (response.ok) return;
-      const later = response.status >= 500 || response.status === 429 || response.status === 408;
-      throw new SluiceError(
-        later ? 'ServiceUnavailable' : 'InvalidInput',
-        `The webhook at ${host} answered ${response.status}`,
-      );
+      // A body that breaks off tells nothing more than the status did.
+      await response.body?.cancel().catch(() => undefined);
+      if (!response.ok) throw refusal(url.host, response.status);
     },
   };
 }
 
-export function asText({ pipeline, workflowId, code, message }: Notification): string {
-  return `Sluice: pipeline ${pipeline}, run ${workflowId}: ${code}\n${message}`;
+function refusal(host: string, status: number): SluiceError {
+  const later = status >= 500 || status === 429 || status === 408;
+  const redirected = status >= 300 && status < 400 ? '; give the address that it redirects to' : '';
+  return new SluiceError(
+    later ? 'ServiceUnavailable' : 'InvalidInput',
+    `The webhook at ${host} answered ${status}${redirected}`,
+    { details: { host, status } },
+  );
 }
 
-function causeOf(error: Error): string {
-  return error.cause instanceof Error ? error.cause.message : error.message;
+/** `fetch` refuses addresses with a user in them, and quotes them in the message. */
+function withoutUser(url: URL): { url: URL; headers: Record<string, string> } {
+  if (url.username === '' && url.password === '') return { url, headers: {} };
+  const user = `${decodeURIComponent(url.username)}:${decodeURIComponent(url.password)}`;
+  const bare = new URL(url);
+  bare.username = '';
+  bare.password = '';
+  return { url: bare, headers: { authorization: `Basic ${Buffer.from(user).toString('base64')}` } };
+}
+
+/** What a person reads in the channel. `&`, `<` and `>` are Slack's own signs: `<!channel>` would wake everybody. */
+export function asText({ pipeline, workflowId, code, message }: Notification): string {
+  const text = `Sluice: pipeline ${pipeline}, run ${workflowId}: ${code}\n${message}`;
+  const cut = text.length > maxTextLength ? `${text.slice(0, maxTextLength)}…` : text;
+  return cut.replaceAll('&', '&amp;').replaceAll('<', '&lt;').replaceAll('>', '&gt;');
+}
+
+/** Never the message of `fetch` itself, which may quote the address. */
+function causeOf({ name, cause }: Error): string {
+  if (!(cause instanceof Error)) return name;
+  return (cause as NodeJS.ErrnoException).code ?? cause.message;
 }

@@ -1,62 +1,59 @@
-import { randomUUID } from 'node:crypto';
-import { link, mkdir, readdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { readdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { isDeepStrictEqual } from 'node:util';
 import { SluiceError } from '../core/errors.ts';
-import type { ModelBody } from '../core/jobs.ts';
-import type { ModelPackage } from '../core/registry.ts';
+import { modelBody } from '../core/jobs.ts';
+import { parseWith } from '../core/problems.ts';
+import { modelPackage, type ModelPackage } from '../core/registry.ts';
+import { createRecord, readRecord } from './records.ts';
 import type { Registry } from './registry.ts';
 
-/**
- * The registry as files: `models/<name>.json` and `packages/<pipeline>/<group>/<version>.json` below `folder`.
- * A record appears whole or not at all: it is written aside, then linked to its name, which fails if that is taken.
- */
+const asModel = (value: unknown) => parseWith('it', modelBody, value);
+const asPackage = (value: unknown) => parseWith('it', modelPackage, value);
+
+/** The registry as files: `models/<name>.json` and `packages/<pipeline>/<group>/<version>.json` below `folder`. */
 export function createFileRegistry(folder: string): Registry {
   const models = join(folder, 'models');
   const packages = join(folder, 'packages');
 
   return {
     async createModel(name, model) {
-      if (await createExclusively(models, `${name}.json`, model)) return;
-      const existing = await this.findModel(name);
-      if (isDeepStrictEqual(existing, model)) return;
+      if (await createRecord(models, `${name}.json`, model)) return;
+      if (isDeepStrictEqual(await this.findModel(name), model)) return;
       throw new SluiceError(
         'SpecMismatch',
         `Model ${name} exists already and was made from another request`,
-        {
-          details: { modelName: name },
-        },
+        { details: { modelName: name } },
       );
     },
 
     async findModel(name) {
-      try {
-        return JSON.parse(await readFile(join(models, `${name}.json`), 'utf8')) as ModelBody;
-      } catch (error) {
-        if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error;
-        throw new SluiceError('InvalidInput', `There is no model ${name} in ${models}`, {
-          details: { modelName: name },
-        });
-      }
+      const model = await readRecord(join(models, `${name}.json`), asModel);
+      if (model !== undefined) return model;
+      throw new SluiceError('InvalidInput', `There is no model ${name} in ${models}`, {
+        details: { modelName: name },
+      });
     },
 
     async register(request) {
       const group = join(packages, request.pipeline, request.group);
       for (;;) {
-        const versions = await readVersions(group);
+        const numbers = await versionNumbers(group);
+        const versions = await readVersions(group, numbers);
         const own = versions.find(({ clientToken }) => clientToken === request.clientToken);
         if (own) return settleTwins(group, own, versions);
-        const version = (versions.at(-1)?.version ?? 0) + 1;
+        const version = (numbers.at(-1) ?? 0) + 1;
         const record: ModelPackage = { ...request, version, createdAt: new Date().toISOString() };
-        await createExclusively(group, `${version}.json`, record);
+        await createRecord(group, `${version}.json`, record);
       }
     },
 
     async list() {
       const found: ModelPackage[] = [];
-      for (const pipeline of await names(packages)) {
-        for (const group of await names(join(packages, pipeline))) {
-          found.push(...(await readVersions(join(packages, pipeline, group))));
+      for (const pipeline of await foldersIn(packages)) {
+        for (const name of await foldersIn(join(packages, pipeline))) {
+          const group = join(packages, pipeline, name);
+          found.push(...(await readVersions(group, await versionNumbers(group))));
         }
       }
       return found;
@@ -78,37 +75,33 @@ async function settleTwins(
   return own;
 }
 
-/** @returns false if that name is taken. */
-async function createExclusively(folder: string, name: string, record: unknown): Promise<boolean> {
-  await mkdir(folder, { recursive: true });
-  const aside = join(folder, `.${name}.${randomUUID()}`);
-  await writeFile(aside, `${JSON.stringify(record, null, 2)}\n`, { flush: true });
-  try {
-    await link(aside, join(folder, name));
-    return true;
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'EEXIST') return false;
-    throw error;
-  } finally {
-    await rm(aside, { force: true });
-  }
+/** In ascending order. What a crash left (`.7.json.<uuid>`) does not count. */
+async function versionNumbers(group: string): Promise<number[]> {
+  const files = await entriesOf(group);
+  const numbers = files.flatMap(({ name }) => /^([1-9]\d*)\.json$/.exec(name)?.[1] ?? []).map(Number);
+  return numbers.sort((a, b) => a - b);
 }
 
-async function readVersions(group: string): Promise<ModelPackage[]> {
-  const files = (await names(group)).filter((name) => /^\d+\.json$/.test(name));
+/** The name of the file is what decides on the version, since it is what was created exclusively. */
+async function readVersions(group: string, numbers: readonly number[]): Promise<ModelPackage[]> {
   const records = await Promise.all(
-    files.map((name) => readFile(join(group, name), 'utf8').catch(() => undefined)),
+    numbers.map(async (version) => {
+      const record = await readRecord(join(group, `${version}.json`), asPackage);
+      return record && { ...record, version };
+    }),
   );
-  return records
-    .filter((text) => text !== undefined)
-    .map((text) => JSON.parse(text) as ModelPackage)
-    .sort((a, b) => a.version - b.version);
+  // A twin may have been removed since the folder was read.
+  return records.filter((record) => record !== undefined);
 }
 
-async function names(folder: string): Promise<string[]> {
-  const all = await readdir(folder).catch((error: NodeJS.ErrnoException) => {
+async function foldersIn(folder: string): Promise<string[]> {
+  const folders = (await entriesOf(folder)).filter((entry) => entry.isDirectory());
+  return folders.map(({ name }) => name).sort();
+}
+
+async function entriesOf(folder: string) {
+  return readdir(folder, { withFileTypes: true }).catch((error: NodeJS.ErrnoException) => {
     if (error.code === 'ENOENT') return [];
     throw error;
   });
-  return all.filter((name) => !name.startsWith('.')).sort();
 }

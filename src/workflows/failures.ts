@@ -15,13 +15,15 @@ export function runFailure(error: unknown): unknown {
   if (!(error instanceof ActivityFailure)) return error;
   const { cause, activityType, activityId } = error;
   if (cause instanceof ApplicationFailure) {
-    return ApplicationFailure.create({
+    const failure = ApplicationFailure.create({
       type: cause.type ?? 'JobInternalError',
       message: `${activityId ?? activityType}: ${cause.message}`,
       nonRetryable: true,
       details: cause.details ?? [],
       cause: error,
     });
+    failure.stack = cause.stack ?? '';
+    return failure;
   }
   const timedOut =
     cause instanceof TimeoutFailure
@@ -33,7 +35,13 @@ export function runFailure(error: unknown): unknown {
 
 /** A plain error would make the workflow task retry for ever, so our own become Temporal's. */
 export function verdict(error: SluiceError): ApplicationFailure {
-  return ApplicationFailure.nonRetryable(withHint(error.code, error.message), error.code, error.details);
+  const failure = ApplicationFailure.nonRetryable(
+    withHint(error.code, error.message),
+    error.code,
+    error.details,
+  );
+  failure.stack = '';
+  return failure;
 }
 
 export function rejected(rule: Rule, value: number): ApplicationFailure {

@@ -1,7 +1,7 @@
 import { mkdir } from 'node:fs/promises';
 import { resolve } from 'node:path';
 import { SluiceError } from '../../core/errors.ts';
-import type { JobRequest, JobState, ModelBody } from '../../core/jobs.ts';
+import type { JobState, ModelBody } from '../../core/jobs.ts';
 import type { Engine } from '../engine.ts';
 import { probeIsolation, type Isolation } from './isolation.ts';
 import { exists, jobFolder, readRequest, readUnlessMissing, type JobFolder } from './job-folder.ts';
@@ -37,7 +37,7 @@ export function createProcessEngine(options: ProcessEngineOptions): Engine {
   const jobsDir = resolve(options.jobsDir);
   const supervisorPython = options.supervisorPython ?? options.python;
   const files = (name: string) => jobFolder(jobsDir, name);
-  let isolation: Promise<Isolation> | undefined;
+  let isolation: Isolation | undefined;
 
   return {
     name: 'process',
@@ -52,8 +52,8 @@ export function createProcessEngine(options: ProcessEngineOptions): Engine {
       const hash = requestHash(job);
       if (!(await adopt(name, folder, hash))) {
         checkRequest(job, options.frameworksDir);
-        isolation ??= chooseIsolation(options.isolation, supervisorPython);
-        const setting = { ...settingOf(options), supervisorPython, isolation: await isolation };
+        isolation ??= await chooseIsolation(options.isolation, supervisorPython);
+        const setting = { ...settingOf(options), supervisorPython, isolation };
         await mkdir(jobsDir, { recursive: true });
         const made = await prepareJob({ ...options, name, job, requestHash: hash, files: folder, setting });
         if (!made) await adopt(name, folder, hash);

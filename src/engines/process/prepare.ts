@@ -48,7 +48,9 @@ export async function prepareJob(options: PrepareOptions): Promise<boolean> {
 
 async function makeFolders(files: JobFolder, job: JobRequest, inputs: readonly FoundInput[]): Promise<void> {
   const below = [...jobFolders(job), ...inputs.map(({ target }) => dirname(target))];
-  await mkdir(files.ml, { recursive: true });
+  // Requests carry the variables of the job, and those may be secrets.
+  await mkdir(files.path, { mode: 0o700 });
+  await mkdir(files.ml);
   await Promise.all([
     ...below.map((folder) => mkdir(join(files.ml, folder), { recursive: true })),
     ...['tmp', 'home', ...(job.kind === 'Transform' ? ['model', 'transform/output'] : [])].map((folder) =>

@@ -1,5 +1,6 @@
 import { spawn } from 'node:child_process';
 import { open, readFile } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
 import { SluiceError } from '../../core/errors.ts';
 import { pythonOptions, supervisorScript } from './isolation.ts';
 import type { JobFolder } from './job-folder.ts';
@@ -22,7 +23,13 @@ function firstWord(python: string, folder: string, log: number): Promise<string>
   return new Promise((resolve, reject) => {
     const child = spawn(
       python,
-      [...pythonOptions, '-X', `pycache_prefix=${folder}/../.pycache`, supervisorScript, folder],
+      [
+        ...pythonOptions,
+        '-X',
+        `pycache_prefix=${join(dirname(folder), '.pycache')}`,
+        supervisorScript,
+        folder,
+      ],
       {
         detached: true,
         stdio: ['ignore', 'pipe', log],

@@ -79,7 +79,7 @@ describe.each(isolations)('the end of a job, isolation %s', (isolation) => {
 
   it.runIf(onLinux)('leaves nothing of the tree when it is stopped', async () => {
     await started('tree', `${wildTree}${saysReady}time.sleep(300)`, { graceSeconds: 0.2 });
-    expect(marked('tree').length).toBeGreaterThanOrEqual(5);
+    await waitUntil('all of it is there', () => marked('tree').length >= 5);
     await bench.stop('tree');
     expect(await bench.ended('tree')).toMatchObject({ status: 'stopped' });
     expect(marked('tree')).toEqual([]);
@@ -199,6 +199,14 @@ describe.each(isolations)('the end of a job, isolation %s', (isolation) => {
       for (const pid of [supervisor, ...childrenOf(supervisor)]) process.kill(pid, 'SIGKILL');
       expect(await bench.ended('kill-both')).toMatchObject({ status: 'failed', code: 'JobLost' });
       await waitUntil('nothing is left', () => marked('kill-both').length === 0, 3);
+    });
+
+    it('is not prevented by a job that stops its first process', async () => {
+      await started('freeze', `${saysReady}import time; time.sleep(300)`, { graceSeconds: 0.1 });
+      for (const pid of childrenOf(supervisorOf(bench, 'freeze'))) process.kill(pid, 'SIGSTOP');
+      await bench.stop('freeze');
+      expect(await bench.ended('freeze')).toMatchObject({ status: 'stopped' });
+      expect(marked('freeze')).toEqual([]);
     });
 
     it('and what is left is stopped when somebody asks', async () => {

@@ -232,6 +232,19 @@ export async function prepareOnly(
   if (!(error instanceof SluiceError && error.code === 'EngineUnavailable')) throw error;
 }
 
+/** Tests with mounts of their own need more than namespaces. */
+export const canMount = (() => {
+  const folder = makeFolder();
+  try {
+    execFileSync('mount', ['-t', 'tmpfs', 'none', folder], { stdio: 'ignore' });
+    execFileSync('umount', [folder]);
+    return true;
+  } catch {
+    console.warn('No tests with mounts of their own: this user cannot mount');
+    return false;
+  }
+})();
+
 export const pause = (milliseconds: number) => new Promise((resolve) => setTimeout(resolve, milliseconds));
 
 export async function waitUntil(what: string, condition: () => boolean | Promise<boolean>, seconds = 15) {

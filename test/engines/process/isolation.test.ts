@@ -8,15 +8,18 @@ import {
   readdirSync,
   readFileSync,
   rmSync,
+  writeFileSync,
 } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { createProcessEngine } from '../../../src/engines/process/engine.ts';
 import { probeIsolation } from '../../../src/engines/process/isolation.ts';
 import {
+  canMount,
   createBench,
   fakePython,
   hasNamespaces,
+  makeFolder,
   projectRoot,
   pythonJob,
   shell,
@@ -171,8 +174,7 @@ describe.each(users)('a job in namespaces of $user', ({ create }) => {
 });
 
 describe.runIf(hasNamespaces)('mounts', () => {
-  it('below an input are read-only too, and keep their other flags', async () => {
-    if (!isRoot) return;
+  it.runIf(canMount)('below an input are read-only too, and keep their other flags', async () => {
     const bench = createBench('namespaces');
     const input = writeFiles(join(bench.folder, 'with mounts'), { 'sub dir/x': '' });
     const sub = join(input, 'sub dir');
@@ -192,7 +194,7 @@ describe.runIf(hasNamespaces)('mounts', () => {
     }
   });
 
-  it('are made read-only one by one on kernels that cannot do it at once', async () => {
+  it('are made read-only one by one on kernels that cannot do it at once', () => {
     const bench = createBench('namespaces');
     const input = writeFiles(join(bench.folder, 'in put'), { 'a.txt': 'as it was' });
     const supervisor = join(projectRoot, 'src/engines/process/supervisor');
@@ -214,6 +216,31 @@ open('/opt/ml/other', 'w')
       encoding: 'utf8',
     });
     expect(output).toBe('Read-only file system\n');
+  });
+
+  it.runIf(canMount).each([
+    ['without /opt/ml', 'mkdir /opt/dir; echo x > /opt/dir/x', 'dir file link ml'],
+    ['with /opt/ml', 'mkdir -p /opt/ml/old', 'file link ml'],
+  ])('leave the rest of /opt as it is on a machine %s', (_what, prepare, expected) => {
+    const folder = writeFiles(makeFolder(), { 'ml/new': '' });
+    const script = `
+import os, sys
+sys.path.insert(0, ${JSON.stringify(join(projectRoot, 'src/engines/process/supervisor'))})
+import namespaces
+namespaces.enter(sys.argv[1], [])
+print(*sorted(os.listdir('/opt')), '|', *os.listdir('/opt/ml'), '|', open('/opt/file').read(), os.readlink('/opt/link'))
+`;
+    const output = execFileSync(
+      'unshare',
+      [
+        '-m',
+        'sh',
+        '-ec',
+        `mount -t tmpfs none /opt; ${prepare}; echo f > /opt/file; ln -s file /opt/link; exec "$@"`,
+      ].concat('sh', systemPython, '-c', script, join(folder, 'ml')),
+      { encoding: 'utf8' },
+    );
+    expect(output).toBe(`${expected} | new | f\n file\n`);
   });
 
   it('work for jobs, inputs and outputs below /opt', async () => {
@@ -260,7 +287,6 @@ describe('the choice of isolation', () => {
       // In a user namespace of its own whose limit is zero the kernel refuses any further one.
       const refused = join(createBench('none').folder, 'python');
       const limit = 'echo 0 > /proc/sys/user/max_user_namespaces';
-      const { writeFileSync } = await import('node:fs');
       writeFileSync(
         refused,
         `#!/bin/sh\nexec unshare -Ur sh -c '${limit}; exec ${systemPython} "$@"' sh "$@"\n`,

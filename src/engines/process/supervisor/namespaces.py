@@ -202,7 +202,7 @@ def probe():
         _, status = os.waitpid(child, 0)
         return 0 if status == 0 else 1
     except OSError as error:
-        print(error.strerror, file=sys.stderr)
+        print(error, file=sys.stderr)
         return 1
 
 
@@ -211,5 +211,5 @@ def _settle_and_exit():
         settle()
         os._exit(0)
     except OSError as error:
-        os.write(2, (error.strerror + "\n").encode())
+        os.write(2, ("%s\n" % error).encode())
         os._exit(1)

@@ -1,6 +1,7 @@
 """What a job that is over leaves: its messages, and its outputs, which appear whole or not at all."""
 import errno
 import os
+import stat
 
 CHUNK = 1 << 20
 FAILURE_CHARACTERS = 1024
@@ -98,7 +99,7 @@ def _commit(plan, stop_requested):
 def _make(kind, source, target, stop_requested):
     """The path, in the job's folder, of what is to be placed; None if there is nothing."""
     if kind == "move":
-        _drop_links(source)
+        _drop_specials(source)
         return source
     if kind == "optional-archive" and not os.listdir(source):
         return None
@@ -106,14 +107,15 @@ def _make(kind, source, target, stop_requested):
     return target
 
 
-def _drop_links(folder):
-    """Uploads of SageMaker leave symbolic links out."""
+def _drop_specials(folder):
+    """Uploads of SageMaker leave symbolic links out; a FIFO or a device would only hang who reads it."""
     for parent, folders, files in os.walk(folder):
         for name in folders + files:
             path = os.path.join(parent, name)
-            if os.path.islink(path):
+            mode = os.lstat(path).st_mode
+            if not (stat.S_ISREG(mode) or stat.S_ISDIR(mode)):
                 os.unlink(path)
-                _log("left out of the output, because it is a symbolic link: %s" % path)
+                _log("left out of the output, because it is a symbolic link or a special file: %s" % path)
 
 
 def _log(text):

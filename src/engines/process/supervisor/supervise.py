@@ -10,6 +10,9 @@ import time
 from init import KILL, TERMINATE, kill_descendants, run_init, wake_up_on, write_line
 from records import claim, now, read_plan, write_exit
 
+# For an init that works this takes milliseconds.
+KILL_SECONDS = 2
+
 
 def supervise(folder):
     os.chdir(folder)
@@ -90,6 +93,7 @@ class Job:
         self._init = None
         self._error = None
         self._denied = False
+        self._killing = False
         self._result = None
         files["log"] = os.open("log.txt", os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o644)
         files["null"] = os.open(os.devnull, os.O_RDWR | os.O_CLOEXEC)
@@ -124,10 +128,18 @@ class Job:
                 write_line(self._commands, TERMINATE.decode())
                 deadline = time.monotonic() + self._grace
             elif cause is not None and time.monotonic() >= deadline:
-                write_line(self._commands, KILL.decode())
-                deadline = float("inf")
+                deadline = self._insist()
         self._leave_nothing()
         return self._ending(cause)
+
+    def _insist(self):
+        """Has the job killed; or its init, if that was killed or stopped by the job and doesn't obey any more."""
+        if not self._killing:
+            self._killing = True
+            write_line(self._commands, KILL.decode())
+            return time.monotonic() + KILL_SECONDS
+        os.kill(self._init or self._child, signal.SIGKILL)
+        return float("inf")
 
     def _read_status(self):
         """False at the end of the pipe: the init is over."""

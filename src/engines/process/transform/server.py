@@ -15,7 +15,9 @@ from settings import DEFAULT_CONCURRENT, DEFAULT_PAYLOAD_MB, DEFAULT_STRATEGY, S
 
 INHERITED_SOCKET = 3
 PING_INTERVAL_SECONDS = 0.05
-GET_TIMEOUT_SECONDS = 2
+PING_TIMEOUT_SECONDS = 2
+# Asked once only: a busy machine must not fail the job here.
+PARAMETERS_TIMEOUT_SECONDS = 30
 PR_SET_PDEATHSIG = 1
 
 
@@ -78,13 +80,13 @@ class Server:
 
     def _ping(self):
         try:
-            return self._get("/ping")[0]
+            return self._get("/ping", PING_TIMEOUT_SECONDS)[0]
         except (OSError, http.client.HTTPException) as error:
             return "{}: {}".format(type(error).__name__, error)
 
     def execution_parameters(self):
         try:
-            status, body = self._get("/execution-parameters")
+            status, body = self._get("/execution-parameters", PARAMETERS_TIMEOUT_SECONDS)
             parameters = json.loads(body) if status == 200 else {}
             check_parameters(parameters)
             return parameters
@@ -95,8 +97,8 @@ class Server:
             reason = str(error)
         raise JobFailure("GET /execution-parameters failed: {}. See the log.".format(reason))
 
-    def _get(self, path):
-        connection = http.client.HTTPConnection(HOST, self.port, timeout=GET_TIMEOUT_SECONDS)
+    def _get(self, path, timeout_seconds):
+        connection = http.client.HTTPConnection(HOST, self.port, timeout=timeout_seconds)
         try:
             connection.request("GET", path, headers={"Connection": "close"})
             answer = connection.getresponse()

@@ -1,0 +1,118 @@
+import { z } from 'zod';
+
+/** The fields that several steps of a pipeline file take. Descriptions go into the JSON Schema, for editors. */
+
+/** Half of a character (a lone surrogate) cannot be written to a file or a URI. */
+export const text = (max: number) =>
+  z
+    .string()
+    .min(1)
+    .max(max)
+    .regex(/^[^\p{Cc}\p{Cs}]*$/u, 'must not contain control characters');
+
+/** What goes into an HTTP header. */
+export const headerText = text(256).regex(/^[ -~]*$/, 'must consist of ASCII characters');
+
+export const location = text(1024).describe('A path relative to the root of the worker, or a file:// URI.');
+
+/** A file inside a folder, so never absolute and never with `..`. */
+export const innerPath = text(200).regex(
+  // Not `.*`: a line separator would hide what comes after it.
+  /^(?!\/)(?![\s\S]*(?:^|\/)\.\.(?:\/|$))(?![\s\S]*\\)/,
+  'must be a path inside the folder: not absolute, without ".."',
+);
+
+export const script = innerPath.describe('A file of the code folder.');
+
+/** The name of an output, and so of the channel or input that other steps read it by. */
+const outputName = z
+  .string()
+  .regex(
+    /^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$/,
+    'must be 1 to 64 letters, digits, ".", "_" or "-", not starting with a sign',
+  )
+  .refine((name) => name !== 'code' && name !== 'model', {
+    message: '"code" and "model" are names of Sluice itself',
+  });
+
+/** Scripts see the channels as `SM_CHANNEL_<NAME>`, and some file systems know no case either. */
+const differ = (names: readonly string[]) =>
+  new Set(names.map((name) => name.toUpperCase())).size === names.length;
+
+export const outputNames = z
+  .array(outputName)
+  .min(1)
+  .max(8)
+  .refine(differ, { message: 'names must differ, not only in upper and lower case' });
+
+export const executionMode = z
+  .enum(['local', 'sagemaker'])
+  .describe('Where jobs run: on this machine, or as SageMaker jobs.');
+
+/** The framework images that Sluice brings, with the versions of SageMaker's own images. */
+export const framework = z.strictObject({ name: z.literal('sklearn'), version: z.literal('1.2-1') });
+
+export const image = text(255)
+  .regex(/^\S*$/, 'must not contain white space')
+  .describe('An image of your own, instead of a framework.');
+
+/** `execve` ends a value at its first NUL. */
+export const withoutNul = z.string().regex(/^[^\0]*$/, 'must not contain NUL');
+
+export const environment = z
+  .record(
+    z.string().regex(/^[A-Za-z_][A-Za-z0-9_]{0,255}$/, 'must be letters, digits and "_", not a digit first'),
+    withoutNul.max(256),
+  )
+  .refine((variables) => Object.keys(variables).length <= 100, { message: 'takes at most 100 variables' })
+  .describe('Environment variables of the job.');
+
+const local = z
+  .strictObject({
+    stopGraceSeconds: z
+      .number()
+      .min(0)
+      .max(3600)
+      .default(10)
+      .describe('Seconds between SIGTERM and SIGKILL when the job is stopped. SageMaker gives 120.'),
+  })
+  .describe('Settings that only local engines honour.');
+
+/** What every job takes. */
+export const job = {
+  executionMode: executionMode.optional(),
+  framework: framework.optional(),
+  image: image.optional(),
+  environment: environment.default({}),
+  instanceType: text(64).default('ml.m5.xlarge').describe('SageMaker only.'),
+  instanceCount: z.int().min(1).max(100).default(1),
+  maxRuntimeSeconds: z
+    .int()
+    .min(1)
+    .max(432_000)
+    .default(86_400)
+    .describe('The job is stopped and the step fails after so many seconds.'),
+  local: local.prefault({}),
+};
+export const volume = { volumeSizeGb: z.int().min(1).max(16_384).default(30).describe('SageMaker only.') };
+
+const argument = text(256);
+/** A step runs a script of the code folder, or any command. */
+export const command = {
+  script: script.optional(),
+  entrypoint: z.array(argument).min(1).max(100).optional().describe('Any command, instead of a script.'),
+};
+export const commandArguments = z.array(argument).min(1).max(100).optional();
+
+const hyperparameter = z
+  .union([withoutNul, z.number(), z.boolean()], { error: 'takes text, a number, true or false' })
+  .refine((value) => JSON.stringify(value).length <= 2500, {
+    message: 'takes at most 2,500 characters as JSON',
+  });
+
+export const hyperparameters = z
+  .record(text(256), hyperparameter)
+  .refine((values) => Object.keys(values).length <= 97, {
+    message: 'takes at most 97 names (SageMaker takes 100, three are its own)',
+  })
+  .describe('Arguments of the script: --name value.');
