@@ -14,7 +14,8 @@ import { createProcessEngine } from './engines/process/engine.ts';
 import { createWebhookNotifier } from './notify/webhook.ts';
 import { createFileRegistry } from './registry/file-registry.ts';
 import { extractArchive, repackModel } from './storage/archive.ts';
-import { createFileStorage, hashFiles } from './storage/file-storage.ts';
+import { hashFiles } from './storage/content.ts';
+import { createFileStorage } from './storage/file-storage.ts';
 import { findInRoots } from './storage/root-paths.ts';
 
 export interface RunningWorker {

@@ -14,9 +14,11 @@ const marks: Record<StepReport['status'], string> = {
 export function progressTable(report: RunReport): string {
   const paragraphs = [
     `**${report.pipeline ?? 'pipeline'}** (${report.executionMode ?? '?'}): **${report.outcome}**`,
-    ['| step | state | engine | seconds | job |', '| --- | --- | --- | --- | --- |', ...report.steps.map(row)].join(
-      '\n',
-    ),
+    [
+      '| step | state | engine | seconds | job |',
+      '| --- | --- | --- | --- | --- |',
+      ...report.steps.map(row),
+    ].join('\n'),
     ...gate(report),
     ...results(report),
   ];
@@ -27,7 +29,13 @@ export function progressTable(report: RunReport): string {
 }
 
 function row({ name, status, engine, seconds, jobName }: StepReport): string {
-  const cells = [name, `${marks[status]} ${status}`, engine, seconds?.toFixed(1), jobName && verbatim(jobName)];
+  const cells = [
+    name,
+    `${marks[status]} ${status}`,
+    engine,
+    seconds?.toFixed(1),
+    jobName && verbatim(jobName),
+  ];
   return `| ${cells.map((cell) => (cell ?? '').replaceAll('|', '\\|')).join(' | ')} |`;
 }
 

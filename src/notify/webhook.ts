@@ -51,11 +51,19 @@ function refusal(host: string, status: number): SluiceError {
 /** `fetch` refuses addresses with a user in them, and quotes them in the message. */
 function withoutUser(url: URL): { url: URL; headers: Record<string, string> } {
   if (url.username === '' && url.password === '') return { url, headers: {} };
-  const user = `${decodeURIComponent(url.username)}:${decodeURIComponent(url.password)}`;
+  const user = `${decoded(url.username)}:${decoded(url.password)}`;
   const bare = new URL(url);
   bare.username = '';
   bare.password = '';
   return { url: bare, headers: { authorization: `Basic ${Buffer.from(user).toString('base64')}` } };
+}
+
+function decoded(part: string): string {
+  try {
+    return decodeURIComponent(part);
+  } catch {
+    return part;
+  }
 }
 
 /** What a person reads in the channel. `&`, `<` and `>` are Slack's own signs: `<!channel>` would wake everybody. */

@@ -1,129 +1,138 @@
 import { randomUUID } from 'node:crypto';
 import { createReadStream, createWriteStream } from 'node:fs';
-import { lstat, mkdir, readdir, rename, rm } from 'node:fs/promises';
-import { dirname, join, posix } from 'node:path';
+import { lstat, mkdir, readdir, rename, rm, symlink } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
 import { pipeline } from 'node:stream/promises';
 import { createGunzip, createGzip, constants } from 'node:zlib';
-import tar, { type Header, type Pack } from 'tar-stream';
+import tar, { type Extract, type Pack } from 'tar-stream';
 import { SluiceError } from '../core/errors.ts';
+import { archiveLimits, createEntryChecker, type Entry } from './archive-entries.ts';
 
-/** What an archive may grow to: a bomb is refused before it fills the disk. */
-const limits = { entries: 100_000, bytes: 100 * 1024 ** 3 };
+type Source = Extract extends AsyncIterable<infer Item> ? Item : never;
 
 /**
  * Opens a `model.tar.gz` that a script wrote. Only folders, files and links that stay inside are taken.
  * @throws SluiceError `OutputMissing` that names the first entry refused: absolute, `..`, leaving link, device, duplicate, bomb.
  */
-export async function extractArchive(archive: string, folder: string): Promise<void> {
-  const check = entryChecker(archive);
+export async function extractArchive(archive: string, folder: string, limits = archiveLimits): Promise<void> {
+  const checker = createEntryChecker(archive, limits);
   const extract = tar.extract();
   await mkdir(folder, { recursive: true });
-  const unpacking = (async () => {
-    for await (const entry of extract) {
-      const { name, kind } = check(entry.header);
-      const target = join(folder, name);
-      if (kind === 'directory') {
-        await mkdir(target, { recursive: true });
-        entry.resume();
-      } else {
-        await mkdir(dirname(target), { recursive: true });
-        await pipeline(entry, createWriteStream(target, { flags: 'wx', mode: entry.header.mode & 0o777 }));
+  await together(archive, (signal) => [
+    pipeline(createReadStream(archive), createGunzip(), extract, { signal }),
+    (async () => {
+      for await (const entry of extract) {
+        await unpack(entry, checker.check(entry.header), folder, signal);
       }
-    }
-  })();
-  try {
-    await Promise.all([pipeline(createReadStream(archive), createGunzip(), extract), unpacking]);
-  } catch (error) {
-    throw asArchiveError(archive, error);
+      checker.finish();
+    })(),
+  ]);
+}
+
+async function unpack(entry: Source, checked: Entry, folder: string, signal: AbortSignal): Promise<void> {
+  const target = join(folder, checked.name);
+  await mkdir(checked.kind === 'directory' ? target : dirname(target), { recursive: true });
+  if (checked.kind === 'file') {
+    const mode = (entry.header.mode & 0o777) | 0o600;
+    await pipeline(entry, createWriteStream(target, { flags: 'wx', mode }), { signal });
+    return;
   }
+  if (checked.kind === 'symlink') await symlink(checked.linkname, target);
+  entry.resume();
 }
 
 /**
  * Copies `model.tar.gz` with a folder put in as `code/`, whole or not at all; a `code/` that it had is replaced.
  * SageMaker's SDK starts a training job for the same (RepackModel).
  */
-export async function repackModel(archive: string, codeFolder: string, target: string): Promise<void> {
-  const check = entryChecker(archive);
+export async function repackModel(
+  archive: string,
+  codeFolder: string,
+  target: string,
+  limits = archiveLimits,
+): Promise<void> {
+  const checker = createEntryChecker(archive, limits);
   const aside = join(dirname(target), `.${randomUUID()}.tar.gz`);
   await mkdir(dirname(target), { recursive: true });
   const extract = tar.extract();
   const pack = tar.pack();
-  const repacking = (async () => {
-    for await (const entry of extract) {
-      const { name, kind } = check(entry.header);
-      if (name === '.' || name === 'code' || name.startsWith('code/')) entry.resume();
-      else if (kind === 'directory') {
-        pack.entry({ name: `${name}/`, type: 'directory', mode: 0o755 });
-        entry.resume();
-      } else await pipeline(entry, pack.entry({ name, size: entry.header.size, mode: entry.header.mode }));
-    }
-    await packFolder(pack, codeFolder, 'code');
-    pack.finalize();
-  })();
   // Level 1: models are mostly floating point numbers, on which higher levels spend time for a few per cent.
   const gzip = createGzip({ level: constants.Z_BEST_SPEED });
   try {
-    await Promise.all([
-      pipeline(createReadStream(archive), createGunzip(), extract),
-      repacking,
-      pipeline(pack, gzip, createWriteStream(aside, { flush: true })),
+    await together(archive, (signal) => [
+      pipeline(createReadStream(archive), createGunzip(), extract, { signal }),
+      (async () => {
+        for await (const entry of extract) {
+          await repack(pack, entry, checker.check(entry.header), signal);
+        }
+        checker.finish();
+        await packFolder(pack, codeFolder, 'code', signal);
+        pack.finalize();
+      })(),
+      pipeline(pack, gzip, createWriteStream(aside, { flush: true }), { signal }),
     ]);
     await rename(aside, target);
-  } catch (error) {
-    throw asArchiveError(archive, error);
   } finally {
     await rm(aside, { force: true });
   }
 }
 
-async function packFolder(pack: Pack, folder: string, prefix: string): Promise<void> {
+async function repack(pack: Pack, entry: Source, checked: Entry, signal: AbortSignal): Promise<void> {
+  const { name, kind } = checked;
+  const { size, mtime } = entry.header;
+  const mode = entry.header.mode & 0o777;
+  const isCode = name === 'code' || name.startsWith('code/');
+  if (kind === 'file' && !isCode) {
+    await pipeline(entry, pack.entry({ name, size, mode, mtime }), { signal });
+    return;
+  }
+  if (kind === 'directory' && !isCode && name !== '.') {
+    pack.entry({ name: `${name}/`, type: 'directory', mode: 0o755, mtime });
+  }
+  if (kind === 'symlink' && !isCode) {
+    pack.entry({ name, type: 'symlink', linkname: checked.linkname, mode: 0o777, mtime });
+  }
+  entry.resume();
+}
+
+async function packFolder(pack: Pack, folder: string, prefix: string, signal: AbortSignal): Promise<void> {
   const entries = await readdir(folder, { withFileTypes: true });
   for (const entry of entries.sort((a, b) => (a.name < b.name ? -1 : 1))) {
     const path = join(folder, entry.name);
     const name = `${prefix}/${entry.name}`;
-    if (entry.isDirectory()) await packFolder(pack, path, name);
+    if (entry.isDirectory()) await packFolder(pack, path, name, signal);
     else if (entry.isFile()) {
-      const { size, mode } = await lstat(path);
-      await pipeline(createReadStream(path), pack.entry({ name, size, mode: mode & 0o777 }));
+      const { size, mode, mtime } = await lstat(path);
+      const sink = pack.entry({ name, size, mode: mode & 0o777, mtime });
+      await pipeline(createReadStream(path), sink, { signal });
     }
   }
 }
 
-function entryChecker(archive: string): (header: Header) => { name: string; kind: 'directory' | 'file' } {
-  const seen = new Set<string>();
-  let bytes = 0;
-  return (header) => {
-    const refuse = (reason: string) =>
-      new SluiceError(
-        'OutputMissing',
-        `${archive} is not taken: entry ${JSON.stringify(header.name.slice(0, 200))} ${reason}`,
-        {
-          details: { archive, entry: header.name.slice(0, 200) },
-        },
-      );
-    const name = posix.normalize(header.name).replace(/\/+$/, '');
-    if (posix.isAbsolute(name)) throw refuse('has an absolute path');
-    if (name === '..' || name.startsWith('../')) throw refuse('leaves the archive by ".."');
-    if (header.type !== 'directory' && header.type !== 'file' && header.type !== 'contiguous-file') {
-      throw refuse(`is a ${header.type}; only files and folders are taken`);
-    }
-    const kind = header.type === 'directory' ? 'directory' : 'file';
-    if (kind === 'file' && seen.has(name)) throw refuse('is there twice');
-    seen.add(name);
-    bytes += header.size;
-    if (seen.size > limits.entries || bytes > limits.bytes) {
-      throw refuse(`makes it larger than ${limits.entries} entries or ${limits.bytes} bytes`);
-    }
-    return { name, kind };
-  };
+/** Streams that end together: when one fails the others are ended, and what is to blame is thrown. */
+async function together(archive: string, start: (signal: AbortSignal) => Promise<void>[]): Promise<void> {
+  const failing = new AbortController();
+  const errors: unknown[] = [];
+  const parts = start(failing.signal).map((part) =>
+    part.catch((error: unknown) => {
+      errors.push(error);
+      failing.abort();
+    }),
+  );
+  await Promise.all(parts);
+  if (errors.length === 0) return;
+  // A refused entry closes its stream, which may be heard of earlier.
+  throw asArchiveError(archive, errors.find((error) => error instanceof SluiceError) ?? errors[0]);
 }
 
 function asArchiveError(archive: string, error: unknown): unknown {
   if (error instanceof SluiceError) return error;
-  const { code, message } = error as NodeJS.ErrnoException;
-  if (code === 'ENOENT')
+  const { code, message, path } = error as NodeJS.ErrnoException;
+  if (code === 'ENOENT' && path === archive) {
     return new SluiceError('OutputMissing', `${archive} does not exist`, { cause: error });
-  if (code?.startsWith('Z_') || code === undefined) {
+  }
+  // zlib's errors have codes that begin with Z_, those of tar-stream have none.
+  if (code === undefined || code.startsWith('Z_')) {
     return new SluiceError('OutputMissing', `${archive} cannot be read as tar.gz: ${message}`, {
       cause: error,
     });

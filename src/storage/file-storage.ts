@@ -1,44 +1,46 @@
-import { createHash, randomUUID } from 'node:crypto';
-import { createReadStream, createWriteStream } from 'node:fs';
-import { access, mkdir, open, readdir, rename, rm, stat } from 'node:fs/promises';
-import { basename, dirname, join } from 'node:path';
-import { Transform } from 'node:stream';
-import { pipeline } from 'node:stream/promises';
+import { randomUUID } from 'node:crypto';
+import { constants, realpathSync } from 'node:fs';
+import { access, mkdir, open, realpath, rename, rm, type FileHandle } from 'node:fs/promises';
+import { basename, join } from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
 import { SluiceError } from '../core/errors.ts';
+import { copyHashed, hashFiles } from './content.ts';
 import { contains } from './root-paths.ts';
-import type { Storage, UploadedObject } from './storage.ts';
-
-/** Never part of code or data: caches and version control. */
-const ignored = new Set(['__pycache__', '.git', '.DS_Store', '.ipynb_checkpoints']);
+import type { Storage } from './storage.ts';
 
 /**
  * Storage as a folder: `uploads/<sha256>/<name>` for what was uploaded, and what jobs write.
  * @param readable - other folders whose `file://` URIs may be read.
  */
 export function createFileStorage(folder: string, readable: readonly string[]): Storage {
+  const folders = [folder, ...readable];
+  const isAllowed = (path: string) => folders.some((allowed) => containsReally(allowed, path));
+
   const localPath = (uri: string): string => {
-    const path = uri.startsWith('file:///') ? fileURLToPath(uri) : undefined;
-    if (path !== undefined && [folder, ...readable].some((allowed) => contains(allowed, path))) return path;
-    throw new SluiceError(
-      'InvalidInput',
-      `${uri} is neither below ${[folder, ...readable].join(' nor below ')}`,
-    );
+    const path = toPath(uri);
+    if (path !== undefined && isAllowed(path)) return path;
+    throw new SluiceError('InvalidInput', `${uri} is neither below ${folders.join(' nor below ')}`);
   };
+  const uploadedPath = (sha256: string, source: string) =>
+    join(folder, 'uploads', sha256, basename(source) || 'root');
 
   return {
     rootUri: pathToFileURL(folder).href,
     localPath,
 
     async upload(source, signal) {
-      await mkdir(join(folder, 'uploads'), { recursive: true });
+      const known = await hashFiles(source, signal);
+      const there = uploadedPath(known.sha256, source);
+      if (await exists(there)) return { uri: pathToFileURL(there).href, ...known };
+
       const aside = join(folder, 'uploads', `.${randomUUID()}`);
+      await mkdir(join(folder, 'uploads'), { recursive: true });
       try {
+        // What was hashed above may have been edited since.
         const copied = await copyHashed(source, aside, signal);
-        const home = join(folder, 'uploads', copied.sha256);
-        const target = join(home, basename(source));
-        await mkdir(home, { recursive: true });
-        if (!(await exists(target))) await renameUnlessThere(aside, target);
+        const target = uploadedPath(copied.sha256, source);
+        await mkdir(join(target, '..'), { recursive: true });
+        await renameUnlessThere(aside, target);
         return { uri: pathToFileURL(target).href, ...copied };
       } finally {
         await rm(aside, { recursive: true, force: true });
@@ -47,16 +49,15 @@ export function createFileStorage(folder: string, readable: readonly string[]): 
 
     async readText(uri, maxBytes) {
       const path = localPath(uri);
-      const handle = await open(path).catch((error: NodeJS.ErrnoException) => {
-        if (error.code !== 'ENOENT') throw error;
-        throw new SluiceError('OutputMissing', `${path} does not exist`, { details: { uri } });
-      });
+      const refuse = (reason: string) =>
+        new SluiceError('OutputMissing', `${path} ${reason}`, { details: { uri } });
+      const handle = await openFile(path);
+      if (handle === undefined) throw refuse('does not exist');
       try {
-        const { size } = await handle.stat();
-        if (size > maxBytes)
-          throw new SluiceError('OutputMissing', `${path} has ${size} bytes; at most ${maxBytes} are read`, {
-            details: { uri },
-          });
+        const found = await handle.stat();
+        if (!found.isFile()) throw refuse('is not a file');
+        if (!isAllowed(await realpath(path))) throw refuse('is a link that leaves the storage');
+        if (found.size > maxBytes) throw refuse(`has ${found.size} bytes; at most ${maxBytes} are read`);
         return await handle.readFile('utf8');
       } finally {
         await handle.close();
@@ -65,88 +66,31 @@ export function createFileStorage(folder: string, readable: readonly string[]): 
   };
 }
 
-/** Copies and hashes in one pass. */
-async function copyHashed(
-  source: string,
-  target: string,
-  signal?: AbortSignal,
-): Promise<Omit<UploadedObject, 'uri'>> {
-  if (!(await stat(source)).isDirectory()) return copyFileHashed(source, target, signal);
-  const total = createHash('sha256');
-  let bytes = 0;
-  await mkdir(target, { recursive: true });
-  for (const name of await filesBelow(source)) {
-    await mkdir(dirname(join(target, name)), { recursive: true });
-    const file = await copyFileHashed(join(source, name), join(target, name), signal);
-    total.update(`${file.sha256} ${name}\n`);
-    bytes += file.bytes;
+function toPath(uri: string): string | undefined {
+  try {
+    return uri.startsWith('file:///') ? fileURLToPath(uri) : undefined;
+  } catch {
+    // Not a URI after all, or one with a slash or a NUL encoded in a name.
+    return undefined;
   }
-  return { sha256: total.digest('hex'), bytes };
 }
 
-async function copyFileHashed(
-  source: string,
-  target: string,
-  signal?: AbortSignal,
-): Promise<Omit<UploadedObject, 'uri'>> {
-  const hash = createHash('sha256');
-  let bytes = 0;
-  const tee = new Transform({
-    transform(chunk: Buffer, _encoding, done) {
-      hash.update(chunk);
-      bytes += chunk.length;
-      done(null, chunk);
-    },
+/** The folder may be given by a link (`/tmp` of macOS is one), the path by its real name. */
+function containsReally(folder: string, path: string): boolean {
+  if (contains(folder, path)) return true;
+  try {
+    return contains(realpathSync(folder), path);
+  } catch {
+    return false;
+  }
+}
+
+/** Without waiting for a writer, should it be a FIFO. */
+async function openFile(path: string): Promise<FileHandle | undefined> {
+  return open(path, constants.O_RDONLY | constants.O_NONBLOCK).catch((error: NodeJS.ErrnoException) => {
+    if (error.code === 'ENOENT' || error.code === 'ENOTDIR' || error.code === 'ELOOP') return undefined;
+    throw error;
   });
-  const { mode } = await stat(source);
-  await pipeline(createReadStream(source), tee, createWriteStream(target, { mode: mode | 0o600 }), {
-    signal,
-  });
-  return { sha256: hash.digest('hex'), bytes };
-}
-
-/** The hash that {@link Storage.upload} would give, without copying. */
-export async function hashFiles(source: string, signal?: AbortSignal): Promise<Omit<UploadedObject, 'uri'>> {
-  if (!(await stat(source)).isDirectory()) return hashFile(source, signal);
-  const total = createHash('sha256');
-  let bytes = 0;
-  for (const name of await filesBelow(source)) {
-    const file = await hashFile(join(source, name), signal);
-    total.update(`${file.sha256} ${name}\n`);
-    bytes += file.bytes;
-  }
-  return { sha256: total.digest('hex'), bytes };
-}
-
-async function hashFile(path: string, signal?: AbortSignal): Promise<Omit<UploadedObject, 'uri'>> {
-  const hash = createHash('sha256');
-  let bytes = 0;
-  const stream = createReadStream(path, { highWaterMark: 1024 * 1024, ...(signal && { signal }) });
-  for await (const chunk of stream as AsyncIterable<Buffer>) {
-    hash.update(chunk);
-    bytes += chunk.length;
-  }
-  return { sha256: hash.digest('hex'), bytes };
-}
-
-/** Regular files below a folder, sorted; a symbolic link is an error, since what it names may change or lie elsewhere. */
-async function filesBelow(folder: string): Promise<string[]> {
-  const found: string[] = [];
-  const walk = async (inner: string): Promise<void> => {
-    for (const entry of await readdir(join(folder, inner), { withFileTypes: true })) {
-      if (ignored.has(entry.name)) continue;
-      const name = inner === '' ? entry.name : `${inner}/${entry.name}`;
-      if (entry.isDirectory()) await walk(name);
-      else if (entry.isFile()) found.push(name);
-      else
-        throw new SluiceError(
-          'InvalidInput',
-          `${join(folder, name)} is a link or a special file; copy what it names into the folder`,
-        );
-    }
-  };
-  await walk('');
-  return found.sort();
 }
 
 async function exists(path: string): Promise<boolean> {

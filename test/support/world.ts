@@ -8,7 +8,8 @@ import type { Engine } from '../../src/engines/engine.ts';
 import { createWebhookNotifier } from '../../src/notify/webhook.ts';
 import { createFileRegistry } from '../../src/registry/file-registry.ts';
 import { repackModel } from '../../src/storage/archive.ts';
-import { createFileStorage, hashFiles } from '../../src/storage/file-storage.ts';
+import { hashFiles } from '../../src/storage/content.ts';
+import { createFileStorage } from '../../src/storage/file-storage.ts';
 import { findInRoots } from '../../src/storage/root-paths.ts';
 
 /** A root with the files that {@link smallPipeline} names. */

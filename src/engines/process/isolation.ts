@@ -1,4 +1,5 @@
 import { execFile } from 'node:child_process';
+import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
 /** How a job is kept apart: in namespaces of its own with /opt/ml, or as a plain process with paths of the job's folder. */
@@ -8,8 +9,12 @@ export type IsolationProbe = { available: true } | { available: false; reason: s
 
 export const supervisorScript = fileURLToPath(new URL('supervisor/main.py', import.meta.url));
 
-/** Options of every Python that runs the supervisor: quick to start, and deaf to the user's Python settings. */
-export const pythonOptions = ['-I', '-S'] as const;
+/**
+ * Options of every Python that runs code of ours: quick to start, deaf to the user's Python settings. Its byte code is kept
+ * with the jobs, because the folder of the program may belong to somebody else.
+ */
+export const pythonOptions = (jobsDir: string) =>
+  ['-I', '-S', '-X', `pycache_prefix=${join(jobsDir, '.pycache')}`] as const;
 
 /** Tries whether this user can have namespaces on this machine; about 20 ms. Never throws. */
 export function probeIsolation(python: string): Promise<IsolationProbe> {
@@ -19,7 +24,7 @@ export function probeIsolation(python: string): Promise<IsolationProbe> {
   return new Promise((resolve) => {
     execFile(
       python,
-      [...pythonOptions, supervisorScript, '--probe'],
+      ['-I', '-S', '-B', supervisorScript, '--probe'],
       { env: {}, timeout: 10_000 },
       (error, _out, stderr) => {
         if (error === null) resolve({ available: true });

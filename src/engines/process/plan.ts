@@ -1,9 +1,9 @@
-import { delimiter, join } from 'node:path';
+import { delimiter, dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { SluiceError } from '../../core/errors.ts';
 import type { JobRequest, ModelBody, TransformJob } from '../../core/jobs.ts';
 import { jobEnvironment, jobOutputs, optMl, withoutFinalSlash, type JobOutput } from '../opt-ml.ts';
-import type { Isolation } from './isolation.ts';
+import { pythonOptions, type Isolation } from './isolation.ts';
 
 /** An input that was found: a file or a folder of this machine, and where it is seen below /opt/ml. */
 export interface FoundInput {
@@ -112,8 +112,7 @@ function command(setting: JobSetting): string[] {
     case 'Transform':
       return [
         setting.supervisorPython,
-        '-I',
-        '-S',
+        ...pythonOptions(dirname(setting.folder)),
         transformDriver,
         join(setting.folder, 'transform', 'config.json'),
       ];

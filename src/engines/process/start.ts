@@ -1,6 +1,6 @@
 import { spawn } from 'node:child_process';
 import { open, readFile } from 'node:fs/promises';
-import { dirname, join } from 'node:path';
+import { dirname } from 'node:path';
 import { SluiceError } from '../../core/errors.ts';
 import { pythonOptions, supervisorScript } from './isolation.ts';
 import type { JobFolder } from './job-folder.ts';
@@ -21,22 +21,12 @@ export async function startSupervisor(python: string, files: JobFolder): Promise
 
 function firstWord(python: string, folder: string, log: number): Promise<string> {
   return new Promise((resolve, reject) => {
-    const child = spawn(
-      python,
-      [
-        ...pythonOptions,
-        '-X',
-        `pycache_prefix=${join(dirname(folder), '.pycache')}`,
-        supervisorScript,
-        folder,
-      ],
-      {
-        detached: true,
-        stdio: ['ignore', 'pipe', log],
-        cwd: '/',
-        env: { PATH: '/usr/bin:/bin', LANG: 'C.UTF-8' },
-      },
-    );
+    const child = spawn(python, [...pythonOptions(dirname(folder)), supervisorScript, folder], {
+      detached: true,
+      stdio: ['ignore', 'pipe', log],
+      cwd: '/',
+      env: { PATH: '/usr/bin:/bin', LANG: 'C.UTF-8' },
+    });
     let word = '';
     child.unref();
     child.on('error', (cause) => {

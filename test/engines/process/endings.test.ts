@@ -120,7 +120,7 @@ describe.each(isolations)('the end of a job, isolation %s', (isolation) => {
       import { spawn } from 'node:child_process';
       const [python, main, ...folders] = process.argv.slice(1);
       for (const folder of folders)
-        spawn(python, ['-I', '-S', main, folder], { detached: true, stdio: 'ignore' }).unref();
+        spawn(python, ['-I', '-S', '-B', main, folder], { detached: true, stdio: 'ignore' }).unref();
       setInterval(() => {}, 1000);`;
     const out = join(bench.folder, 'orphan-out');
     const jobs = {

@@ -25,15 +25,13 @@ export const projectRoot = fileURLToPath(new URL('../../../', import.meta.url));
 export const python = findPython();
 
 function findPython(): string {
+  if (process.env.SLUICE_PYTHON) return process.env.SLUICE_PYTHON;
   const toolchain = join(projectRoot, '.sluice/toolchain.json');
   if (existsSync(toolchain)) {
     const { python: path } = JSON.parse(readFileSync(toolchain, 'utf8')) as { python: string };
     return path;
   }
-  return (
-    process.env.SLUICE_PYTHON ??
-    execFileSync('python3', ['-c', 'import sys; print(sys.executable)'], { encoding: 'utf8' }).trim()
-  );
+  return execFileSync('python3', ['-c', 'import sys; print(sys.executable)'], { encoding: 'utf8' }).trim();
 }
 
 const probe = await probeIsolation(python);

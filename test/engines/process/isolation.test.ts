@@ -212,7 +212,7 @@ except OSError as error:
     print(error.strerror)
 open('/opt/ml/other', 'w')
 `;
-    const output = execFileSync(systemPython, ['-c', script, join(bench.folder, 'ml'), input], {
+    const output = execFileSync(systemPython, ['-B', '-c', script, join(bench.folder, 'ml'), input], {
       encoding: 'utf8',
     });
     expect(output).toBe('Read-only file system\n');
@@ -237,7 +237,7 @@ print(*sorted(os.listdir('/opt')), '|', *os.listdir('/opt/ml'), '|', open('/opt/
         'sh',
         '-ec',
         `mount -t tmpfs none /opt; ${prepare}; echo f > /opt/file; ln -s file /opt/link; exec "$@"`,
-      ].concat('sh', systemPython, '-c', script, join(folder, 'ml')),
+      ].concat('sh', systemPython, '-B', '-c', script, join(folder, 'ml')),
       { encoding: 'utf8' },
     );
     expect(output).toBe(`${expected} | new | f\n file\n`);

@@ -153,7 +153,7 @@ describe.each(isolations)('the outputs of a job, isolation %s', (isolation) => {
       });
       await prepareOnly(isolation, bench.jobsDir, name, job);
       const main = join(projectRoot, 'src/engines/process/supervisor/main.py');
-      const first = spawn(python, ['-I', '-S', main, join(bench.jobsDir, name)], {
+      const first = spawn(python, ['-I', '-S', '-B', main, join(bench.jobsDir, name)], {
         stdio: 'ignore',
         detached: true,
       });
