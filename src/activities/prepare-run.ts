@@ -1,6 +1,4 @@
-import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
-import { stat } from 'node:fs/promises';
 import { SluiceError } from '../core/errors.ts';
 import { stepMode } from '../core/parse-pipeline.ts';
 import {
@@ -14,6 +12,7 @@ import {
 import type { JobStep, Pipeline } from '../core/pipeline.ts';
 import type { Engine } from '../engines/engine.ts';
 import type { Dependencies } from './dependencies.ts';
+import { findPipelineFiles } from './pipeline-files.ts';
 
 export interface PrepareInput {
   pipeline: Pipeline;
@@ -45,23 +44,12 @@ export async function prepareRun(
       .filter((step) => pipeline.steps[step] !== undefined)
       .map((step) => [step, engineOf(deps, pipeline, step)]),
   ) as Partial<Record<JobStep, Engine>>;
-  const code = await deps.findInput('code', pipeline.code);
-  if (!code.isFolder)
-    throw new SluiceError(
-      'InvalidInput',
-      `code: ${JSON.stringify(pipeline.code)} is a file; it must be the folder of the scripts`,
-    );
-  await checkScripts(pipeline, code.path);
-  const input = await deps.findInput('steps.preprocess.input', pipeline.steps.preprocess.input);
-  const batch =
-    pipeline.steps.transform &&
-    (await deps.findInput('steps.transform.input', pipeline.steps.transform.input));
-
-  const snapshot = await deps.storage.upload(code.path);
+  const files = await findPipelineFiles(deps, pipeline);
+  const snapshot = await deps.storage.upload(files.code);
   const sources: Sources = {
     codeUri: snapshot.uri,
-    inputUri: pathToFileURL(input.path).href,
-    batchUri: batch ? pathToFileURL(batch.path).href : null,
+    inputUri: pathToFileURL(files.input).href,
+    batchUri: files.batch === null ? null : pathToFileURL(files.batch).href,
     images: {
       preprocess: imageOf(pipeline, 'preprocess'),
       train: imageOf(pipeline, 'train'),
@@ -86,20 +74,6 @@ function engineOf(deps: Dependencies, pipeline: Pipeline, step: JobStep): Engine
     'Unsupported',
     `steps.${step} runs in mode "${mode}", for which this worker has no engine`,
   );
-}
-
-async function checkScripts(pipeline: Pipeline, folder: string): Promise<void> {
-  for (const step of ['preprocess', 'train', 'evaluate', 'createModel'] as const) {
-    const { script } = pipeline.steps[step];
-    if (script === undefined) continue;
-    const found = await stat(join(folder, script)).catch(() => undefined);
-    if (!found?.isFile()) {
-      throw new SluiceError(
-        'InvalidInput',
-        `steps.${step}.script: there is no file ${JSON.stringify(script)} in the code folder ${folder}`,
-      );
-    }
-  }
 }
 
 function imageOf(pipeline: Pipeline, step: 'preprocess' | 'train' | 'evaluate'): string {

@@ -1,0 +1,152 @@
+import { mkdir } from 'node:fs/promises';
+import type { Logger } from 'pino';
+import type { Config } from '../../config.ts';
+import { SluiceError } from '../../core/errors.ts';
+import { namespace } from '../server/configured.ts';
+import { hostFiles, type HostFiles } from './files.ts';
+import { hasLeases } from './leases.ts';
+import { acquireLock, type HeldLock } from './lock.ts';
+import { startMark } from './processes.ts';
+import { removeRecord, writeRecord, type HostRecord } from './record.ts';
+import type { ServerClient } from './server-client.ts';
+import { startTemporalServer, type TemporalServer } from './temporal-server.ts';
+
+export interface HostOptions {
+  config: Config;
+  logger: Logger;
+  /** Stays until it is told to stop; otherwise it ends when nobody needs it. */
+  lasting: boolean;
+  /** Told to stop: by Ctrl-C or SIGTERM. */
+  stop: AbortSignal;
+  /** Clients can come. */
+  onReady(record: HostRecord): void;
+}
+
+/** Why the host ended. */
+export type HostEnd =
+  | { kind: 'stopped' | 'unused' }
+  /** Another host holds the lock of this `.sluice/`. */
+  | { kind: 'taken'; by: HostRecord };
+
+/**
+ * Dev server and worker in one process, for one `.sluice/`: at most one at a time, by a lock.
+ * @throws if the server or the worker can't be started, or ends by itself.
+ */
+export async function runHost(options: HostOptions): Promise<HostEnd> {
+  const files = hostFiles(options.config.home);
+  await mkdir(files.folder, { recursive: true });
+  const lock = await acquireLock(files, options.stop);
+  if ('address' in lock) return { kind: 'taken', by: lock };
+  try {
+    return await serve(options, files, lock);
+  } finally {
+    await lock.release();
+  }
+}
+
+async function serve(options: HostOptions, files: HostFiles, lock: HeldLock): Promise<HostEnd> {
+  const { config, logger } = options;
+  if (config.temporalCli === null) {
+    throw new SluiceError(
+      'EngineUnavailable',
+      'There is no Temporal CLI; `npm run setup` fetches it, or set TEMPORAL_CLI_PATH',
+    );
+  }
+  // The server takes as long to start as the modules take to load.
+  const clientModule = import('./server-client.ts');
+  const workerModule = import('../../worker.ts');
+  workerModule.catch(() => undefined);
+  let client: ServerClient | null = null;
+  const server = await startTemporalServer({
+    cli: config.temporalCli,
+    namespace: namespace(),
+    files,
+    answers: async (address) => {
+      client = await (await clientModule).connectServer(address, namespace());
+      return client !== null;
+    },
+  });
+  try {
+    const { startWorker } = await workerModule;
+    const worker = await startWorker({ config, logger, address: server.address });
+    try {
+      const record = recordOf(options, server);
+      writeRecord(files, record);
+      options.onReady(record);
+      // eslint-disable-next-line @typescript-eslint/no-unnecessary-type-assertion -- set in the callback above
+      return await untilEnd(options, files, [lock, server, worker], record, client as ServerClient | null);
+    } finally {
+      removeRecord(files);
+      worker.shutdown();
+      await worker.ended.catch(() => undefined);
+    }
+  } finally {
+    (client as ServerClient | null)?.close();
+    await server.stop();
+  }
+}
+
+function recordOf({ config, lasting }: HostOptions, server: TemporalServer): HostRecord {
+  return {
+    address: server.address,
+    uiUrl: server.uiUrl,
+    namespace: namespace(),
+    taskQueue: config.taskQueue,
+    pid: process.pid,
+    startMark: startMark(process.pid),
+    lasting,
+  };
+}
+
+/** Until it is told to stop, nobody needs it, or something that it needs ends. */
+async function untilEnd(
+  { lasting, stop }: HostOptions,
+  files: HostFiles,
+  [lock, server, worker]: [HeldLock, TemporalServer, { ended: Promise<void> }],
+  record: HostRecord,
+  client: ServerClient | null,
+): Promise<HostEnd> {
+  const over = new AbortController();
+  const stopped = new Promise<HostEnd>((resolve) => {
+    const end = () => resolve({ kind: 'stopped' });
+    if (stop.aborted) end();
+    stop.addEventListener('abort', end);
+  });
+  const fail = (message: string) => () => {
+    throw new Error(message);
+  };
+  const ends = [
+    stopped,
+    lock.lost.then((reason) => fail(`Another process took ${files.lock} over: ${reason}`)()),
+    server.ended.then(fail(`The Temporal server ended by itself; its log: ${files.serverLog}`)),
+    worker.ended.then(fail('The worker ended by itself')),
+    ...(lasting || client === null ? [] : [untilUnused(files, record, client, over.signal)]),
+  ];
+  try {
+    return await Promise.race(ends);
+  } finally {
+    over.abort();
+    for (const end of ends) end.catch(() => undefined);
+  }
+}
+
+/** Nobody holds a lease and no run is open, seen twice in a row. */
+async function untilUnused(
+  files: HostFiles,
+  record: HostRecord,
+  client: ServerClient,
+  over: AbortSignal,
+): Promise<HostEnd> {
+  let idle = 0;
+  while (!over.aborted) {
+    await new Promise((resolve) => setTimeout(resolve, 1000));
+    idle = hasLeases(files) || (await client.hasOpenRuns()) ? 0 : idle + 1;
+    if (idle < 2) continue;
+    removeRecord(files);
+    // Who took a lease before the record went away has read it; who comes later starts a host of its own.
+    if (!hasLeases(files)) return { kind: 'unused' };
+    idle = 0;
+    writeRecord(files, record);
+  }
+  return { kind: 'stopped' };
+}

@@ -1,0 +1,40 @@
+import { randomUUID } from 'node:crypto';
+import { mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import type { HostFiles } from './files.ts';
+import { isSameProcess, startMark } from './processes.ts';
+
+/**
+ * Keeps the host of this `.sluice/` alive until this process ends. To be taken before {@link runningHost} is asked: a host
+ * that is about to leave looks once more after it has taken its record away.
+ */
+export function takeLease({ leases }: HostFiles): void {
+  mkdirSync(leases, { recursive: true });
+  const lease = join(leases, `${process.pid}-${randomUUID()}`);
+  writeFileSync(lease, startMark(process.pid) ?? '');
+  process.on('exit', () => rmSync(lease, { force: true }));
+}
+
+/** Whether any client needs the host. Leases of processes that were killed are removed. */
+export function hasLeases({ leases }: HostFiles): boolean {
+  return readNames(leases).filter((name) => isHeld(join(leases, name), Number.parseInt(name, 10))).length > 0;
+}
+
+function isHeld(lease: string, pid: number): boolean {
+  try {
+    const mark = readFileSync(lease, 'utf8');
+    if (isSameProcess(pid, mark === '' ? null : mark)) return true;
+    rmSync(lease, { force: true });
+  } catch {
+    // Removed in the meantime.
+  }
+  return false;
+}
+
+function readNames(folder: string): string[] {
+  try {
+    return readdirSync(folder);
+  } catch {
+    return [];
+  }
+}

@@ -1,0 +1,73 @@
+import { readFileSync, renameSync, rmdirSync, rmSync, writeFileSync } from 'node:fs';
+import { setTimeout as sleep } from 'node:timers/promises';
+import lockfile from 'proper-lockfile';
+import type { HostFiles } from './files.ts';
+import { isSameProcess, startMark } from './processes.ts';
+import { runningHost, type HostRecord } from './record.ts';
+
+/** Long, since a busy machine may keep its holder from renewing it; a dead holder is noticed at once by its process. */
+const staleMs = 15_000;
+/** How long the host before us may take to leave. */
+const patienceMs = 45_000;
+
+export interface HeldLock {
+  /** Resolves if another process took the lock over: this one must not go on. */
+  lost: Promise<string>;
+  release(): Promise<void>;
+}
+
+/** Waits for a host that is leaving; one that takes clients is returned instead of the lock. */
+export async function acquireLock(files: HostFiles, stop: AbortSignal): Promise<HeldLock | HostRecord> {
+  const deadline = Date.now() + patienceMs;
+  for (;;) {
+    const lock = await tryLock(files);
+    if (lock !== null) return lock;
+    const other = runningHost(files);
+    if (other !== null) return other;
+    freeOfDeadHolder(files);
+    if (Date.now() > deadline) throw new Error(`${files.lock} is held by a process that does not answer`);
+    await sleep(100, undefined, { signal: stop });
+  }
+}
+
+async function tryLock(files: HostFiles): Promise<HeldLock | null> {
+  let lose: (reason: string) => void = () => undefined;
+  const lost = new Promise<string>((resolve) => (lose = resolve));
+  try {
+    const release = await lockfile.lock(files.folder, {
+      lockfilePath: files.lock,
+      stale: staleMs,
+      update: staleMs / 5,
+      onCompromised: (error) => lose(error.message),
+    });
+    writeFileSync(files.holder, `${process.pid} ${startMark(process.pid) ?? ''}`);
+    return {
+      lost,
+      release: async () => {
+        rmSync(files.holder, { force: true });
+        // Lost before, it is no longer ours to release.
+        await release().catch(() => undefined);
+      },
+    };
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ELOCKED') return null;
+    throw error;
+  }
+}
+
+/** Whoever gets to rename the dead holder's file may take the lock away: one process only, and never a new holder's lock. */
+function freeOfDeadHolder({ holder, lock }: HostFiles): void {
+  const claim = `${holder}.${process.pid}`;
+  try {
+    const dead = readFileSync(holder, 'utf8');
+    const [pid, mark] = dead.split(' ');
+    if (isSameProcess(Number(pid), mark === undefined || mark === '' ? null : mark)) return;
+    renameSync(holder, claim);
+    if (readFileSync(claim, 'utf8') === dead) {
+      rmSync(claim);
+      rmdirSync(lock);
+    } else renameSync(claim, holder);
+  } catch {
+    // Another process was quicker.
+  }
+}

@@ -1,0 +1,148 @@
+import { Command, Option } from 'commander';
+
+type ExitCode = number | undefined;
+
+/** Every command; what it needs is loaded when it is called, so that `--help` is quick. */
+export function createProgram(exitWith: (code: number) => void): Command {
+  const program = new Command('sluice')
+    .description('Runs SageMaker-style machine-learning pipelines durably on Temporal.')
+    .version('0.1.0', '--version')
+    .configureHelp({ showGlobalOptions: true })
+    .showHelpAfterError('(add --help for usage)')
+    .exitOverride();
+  /** Commander's actions have no result; ours is the exit code. */
+  const exitCode = (code: ExitCode) => exitWith(code ?? 0);
+
+  addServers(program, exitCode);
+  addRuns(program, exitCode);
+  addFiles(program, exitCode);
+  return program;
+}
+
+const collect = (text: string, all: readonly string[] = []) => [...all, text];
+const parameters = () =>
+  new Option('--param <name=value>', 'a value for a parameter; may be given several times').argParser(
+    (text: string, all: readonly string[] | undefined) => collect(text, all),
+  );
+const json = () => new Option('--json', 'one JSON object on stdout, and nothing else');
+
+function addServers(program: Command, exitCode: (code: ExitCode) => void): void {
+  program
+    .command('dev')
+    .description('Temporal dev server, Web UI and worker in one, until Ctrl-C')
+    .addOption(new Option('--while-used', 'for `sluice run`: ends when nobody needs it').hideHelp())
+    .action(async (options: { whileUsed?: true }) => {
+      const { devCommand } = await import('./dev.ts');
+      exitCode(await devCommand(options));
+    });
+  program
+    .command('worker')
+    .description('a worker for the Temporal server that TEMPORAL_ADDRESS or the profile names')
+    .action(async () => {
+      const { workerCommand } = await import('./worker.ts');
+      exitCode(await workerCommand());
+    });
+  program
+    .command('temporal')
+    .description("the Temporal CLI that was found or fetched, with everything behind it: 'temporal workflow list'")
+    .argument('[arguments...]')
+    .helpOption(false)
+    .allowUnknownOption();
+  program
+    .command('doctor')
+    .description('what is there, what is missing, what to do')
+    .action(async () => {
+      const { doctorCommand } = await import('./doctor.ts');
+      exitCode(await doctorCommand());
+    });
+}
+
+function addRuns(program: Command, exitCode: (code: ExitCode) => void): void {
+  program
+    .command('run')
+    .description('runs a pipeline and follows it to its end')
+    .argument('<file>', 'the pipeline file (JSON)')
+    .addOption(new Option('--mode <mode>', "overrides the file's executionMode").choices(['local', 'sagemaker']))
+    .addOption(parameters())
+    .addOption(json())
+    .option('--detach', 'starts it and returns; needs a server that stays')
+    .option('--workflow-id <id>', 'default: the name of the pipeline, the time and four characters')
+    .addHelpText('after', '\nExit codes: 0 accepted, 3 rejected, 2 wrong input, 130 canceled, 1 anything else.')
+    .action(async (file: string, options: Record<string, never>) => {
+      const { runCommand } = await import('./run.ts');
+      exitCode(await runCommand(file, options));
+    });
+  program
+    .command('status')
+    .description('what a run has come to, open or closed')
+    .argument('<id>', 'its workflow id')
+    .addOption(json())
+    .action(async (id: string, options: { json?: true }) => {
+      const { statusCommand } = await import('./status.ts');
+      exitCode(await statusCommand(id, options));
+    });
+  program
+    .command('logs')
+    .description('what the jobs of a run wrote')
+    .argument('<id>', 'its workflow id')
+    .argument('[step]', 'only this step')
+    .option('-f, --follow', 'goes on until the run is over')
+    .action(async (id: string, step: string | undefined, options: { follow?: true }) => {
+      const { logsCommand } = await import('./logs.ts');
+      exitCode(await logsCommand(id, step, options));
+    });
+  program
+    .command('cancel')
+    .description('cancels a run and waits until its jobs are stopped')
+    .argument('<id>', 'its workflow id')
+    .action(async (id: string) => {
+      const { cancelCommand } = await import('./cancel.ts');
+      exitCode(await cancelCommand(id));
+    });
+}
+
+function addFiles(program: Command, exitCode: (code: ExitCode) => void): void {
+  program
+    .command('validate')
+    .description('checks a pipeline file, and that what it names is there')
+    .argument('<file>', 'the pipeline file (JSON)')
+    .addOption(parameters())
+    .action(async (file: string, options: { param?: string[] }) => {
+      const { validateCommand } = await import('./validate.ts');
+      exitCode(await validateCommand(file, options));
+    });
+  program
+    .command('upload')
+    .description('copies a file or folder into the storage, once, and prints its URI')
+    .argument('<path>')
+    .action(async (path: string) => {
+      const { uploadCommand } = await import('./upload.ts');
+      exitCode(await uploadCommand(path));
+    });
+  const models = program.command('models').description('the registered models');
+  models
+    .command('list')
+    .addOption(json())
+    .action(async (options: { json?: true }) => {
+      const { listModels } = await import('./models.ts');
+      exitCode(await listModels(options));
+    });
+  models
+    .command('show')
+    .argument('<group[/version]>', 'without a version: the latest')
+    .option('--pipeline <name>', 'when several pipelines have such a group')
+    .addOption(json())
+    .action(async (name: string, options: { json?: true; pipeline?: string }) => {
+      const { showModel } = await import('./models.ts');
+      exitCode(await showModel(name, options));
+    });
+  program
+    .command('clean')
+    .description('stops and removes the jobs that no open run owns, and temporary files; never outputs or models')
+    .option('--dry-run', 'only says what it would do')
+    .option('--unknown', 'also jobs of runs that the server asked does not know')
+    .action(async (options: { dryRun?: true; unknown?: true }) => {
+      const { cleanCommand } = await import('./clean.ts');
+      exitCode(await cleanCommand(options));
+    });
+}

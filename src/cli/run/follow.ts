@@ -1,0 +1,76 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { temporal } from '@temporalio/proto';
+import type { RunReport } from '../../core/run.ts';
+import type { Tell } from '../output.ts';
+import type { Line } from '../server/patience.ts';
+import type { Session } from '../server/session.ts';
+import { awaitEnding, queryReport } from './ending.ts';
+import { closedReport, type RunRef } from './report.ts';
+
+const pollMs = 300;
+/** After so long without a first step it is worth asking whether there is a worker at all. */
+const workerPatienceMs = 4000;
+
+interface FollowOptions {
+  line: Line;
+  run: RunRef;
+  taskQueue: string;
+  show(report: RunReport): void;
+  tell: Tell;
+}
+
+/** Shows what the run tells until it is closed, and returns its last report. */
+export async function followRun({ line, run, taskQueue, show, tell }: FollowOptions): Promise<RunReport> {
+  let last: RunReport | null = null;
+  let open = true;
+  const ending = line.patiently(({ client }) => awaitEnding(client, run));
+  const ended = ending.then(
+    () => (open = false),
+    () => (open = false),
+  );
+  const ask = async () => {
+    const report = await queryReport(line.session.client, run).catch(() => null);
+    if (report === null) return;
+    last = report;
+    show(report);
+  };
+  const begun = Date.now();
+  let workerMissing = false;
+  // eslint-disable-next-line @typescript-eslint/no-unnecessary-condition -- changes while we wait
+  while (open) {
+    await Promise.race([ask(), ended]);
+    if (!workerMissing && !hasBegun(last) && Date.now() - begun > workerPatienceMs) {
+      workerMissing = await warnWithoutWorker(line.session, taskQueue, tell);
+    }
+    await Promise.race([sleep(pollMs), ended]);
+  }
+  const how = await ending;
+  // Once more: the last change may have come with the end.
+  if (how.kind !== 'completed') await ask();
+  const report = closedReport(last, how);
+  show(report);
+  return report;
+}
+
+function hasBegun(report: RunReport | null): boolean {
+  return report !== null && report.pipeline !== null;
+}
+
+async function warnWithoutWorker({ client, server }: Session, taskQueue: string, tell: Tell): Promise<boolean> {
+  if (await hasWorker(client, server.namespace, taskQueue).catch(() => true)) return false;
+  tell(
+    `No worker polls the queue ${taskQueue} at ${server.address}; start one with \`sluice worker\`. The run waits for it.`,
+  );
+  return true;
+}
+
+/** The server remembers pollers for minutes; a living one has asked within its long poll. */
+export async function hasWorker(client: Session['client'], namespace: string, name: string): Promise<boolean> {
+  const { pollers } = await client.workflowService.describeTaskQueue({
+    namespace,
+    taskQueue: { name },
+    taskQueueType: temporal.api.enums.v1.TaskQueueType.TASK_QUEUE_TYPE_WORKFLOW,
+  });
+  const seen = (pollers ?? []).map(({ lastAccessTime }) => Number(lastAccessTime?.seconds ?? 0) * 1000);
+  return seen.some((time) => Date.now() - time < 75_000);
+}

@@ -1,0 +1,96 @@
+
+import { newReport } from '../../core/run-report.ts';
+import type { Outcome, RunReport, StepReport } from '../../core/run.ts';
+import { exitCodes, isWrongInput } from '../errors.ts';
+
+export interface RunRef {
+  workflowId: string;
+  runId: string;
+}
+
+/** How Temporal says that a run has ended. */
+export type Ending =
+  | { kind: 'completed'; report: RunReport }
+  | { kind: 'failed'; code: string; message: string }
+  | { kind: 'canceled' | 'terminated' | 'timedOut'; message: string };
+
+/** The report of a closed run: what the run told last, put right by how it was closed. */
+export function closedReport(last: RunReport | null, ending: Ending): RunReport {
+  const report = last ?? newReport();
+  switch (ending.kind) {
+    case 'completed':
+      return ending.report;
+    case 'failed': {
+      const outcome = ending.code === 'QualityGateRejected' ? 'rejected' : 'failed';
+      return broughtToEnd(report, outcome, { code: ending.code, message: ending.message });
+    }
+    case 'canceled':
+      return broughtToEnd(report, 'canceled');
+    case 'terminated':
+      return broughtToEnd(report, 'failed', { code: 'Terminated', message: ending.message });
+    case 'timedOut':
+      return broughtToEnd(report, 'failed', { code: 'TimedOut', message: ending.message });
+  }
+}
+
+/** A run that was closed from outside could not say what became of its steps. */
+function broughtToEnd(
+  report: RunReport,
+  outcome: Outcome,
+  failure: RunReport['failure'] = report.failure,
+): RunReport {
+  const status = (step: StepReport): StepReport['status'] =>
+    step.status === 'running' ? 'canceled' : step.status === 'pending' ? 'skipped' : step.status;
+  return {
+    ...report,
+    outcome,
+    steps: report.steps.map((step) => ({ ...step, status: status(step) })),
+    ...(failure && { failure }),
+  };
+}
+
+/** The body of `--json`. */
+export function jsonOf({ workflowId, runId }: RunRef, report: RunReport) {
+  const { outcome, metric, model, transform, modelPackage, failure } = report;
+  return {
+    workflowId,
+    runId,
+    outcome,
+    metric: metric && {
+      name: metric.name,
+      value: metric.value,
+      comparison: metric.comparison,
+      threshold: metric.threshold,
+    },
+    steps: report.steps.map(({ name, status, engine, jobName, seconds }) => ({
+      name,
+      status,
+      engine,
+      jobName,
+      seconds,
+    })),
+    model,
+    transform,
+    modelPackage: modelPackage && {
+      group: modelPackage.group,
+      version: modelPackage.version,
+      approvalStatus: modelPackage.approvalStatus,
+    },
+    ...(failure && { failure: { code: failure.code, message: failure.message } }),
+  };
+}
+
+export function exitCodeOfRun({ outcome, failure }: RunReport): number {
+  switch (outcome) {
+    case 'accepted':
+    case 'running':
+      return exitCodes.accepted;
+    case 'rejected':
+      return exitCodes.rejected;
+    case 'canceled':
+      return exitCodes.canceled;
+    case 'failed':
+      return failure && isWrongInput(failure.code) ? exitCodes.wrongInput : exitCodes.other;
+  }
+}
+

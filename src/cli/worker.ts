@@ -1,0 +1,31 @@
+import { readConfig } from '../config.ts';
+import { createLogger, installTemporalLogger } from '../logger.ts';
+import { startWorker } from '../worker.ts';
+import { hostFiles } from './host/files.ts';
+import { onInterrupt } from './interrupts.ts';
+import { configuredServer } from './server/configured.ts';
+import { runningHost } from './host/record.ts';
+
+/** A worker until SIGTERM or Ctrl-C. Jobs are left running for the next one. */
+export async function workerCommand(): Promise<number> {
+  const config = readConfig();
+  const logger = createLogger(config);
+  installTemporalLogger(logger);
+  let stop = () => undefined as void;
+  let stopping = false;
+  onInterrupt(() => {
+    stopping = true;
+    stop();
+  });
+  // Without an address of its own it serves the dev server of this root.
+  const address = configuredServer() ? undefined : runningHost(hostFiles(config.home))?.address;
+  const worker = await startWorker({ config, logger, ...(address !== undefined && { address }) });
+  stop = () => {
+    logger.info({}, 'worker stops; its jobs go on for the next one');
+    worker.shutdown();
+  };
+  // The signal may have come while it was starting.
+  if (stopping) stop();
+  await worker.ended;
+  return 0;
+}
