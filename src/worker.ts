@@ -10,6 +10,7 @@ import type { Dependencies } from './activities/dependencies.ts';
 import { projectFolder, type Config } from './config.ts';
 import { SluiceError } from './core/errors.ts';
 import { localTaskQueue, searchAttributes } from './core/run.ts';
+import type { Engine } from './engines/engine.ts';
 import { createProcessEngine } from './engines/process/engine.ts';
 import { createWebhookNotifier } from './notify/webhook.ts';
 import { createFileRegistry } from './registry/file-registry.ts';
@@ -85,16 +86,17 @@ export async function startWorker({
   };
 }
 
-export function createDependencies(config: Config, registered: boolean): Dependencies {
-  const storage = createFileStorage(config.storageFolder, [config.root]);
-  const registry = createFileRegistry(config.registryFolder);
+/** The engine of this machine. @throws SluiceError `EngineUnavailable` before the set-up. */
+export function createEngine(config: Config): Engine {
   if (config.python === null) {
     throw new SluiceError(
       'EngineUnavailable',
       'The process engine needs a Python environment; `npm run setup` makes it, or set SLUICE_PYTHON',
     );
   }
-  const processEngine = createProcessEngine({
+  const storage = createFileStorage(config.storageFolder, [config.root]);
+  const registry = createFileRegistry(config.registryFolder);
+  return createProcessEngine({
     jobsDir: config.jobsFolder,
     python: config.python,
     frameworksDir: join(projectFolder, 'images'),
@@ -103,10 +105,13 @@ export function createDependencies(config: Config, registered: boolean): Depende
     extractModel: (uri, folder) => extractArchive(storage.localPath(uri), folder),
     localPath: (uri) => storage.localPath(uri),
   });
+}
+
+function createDependencies(config: Config, registered: boolean): Dependencies {
   return {
-    engines: { local: processEngine },
-    storage,
-    registry,
+    engines: { local: createEngine(config) },
+    storage: createFileStorage(config.storageFolder, [config.root]),
+    registry: createFileRegistry(config.registryFolder),
     notifier: createWebhookNotifier(),
     searchAttributes: registered,
     findInput: (what, location) =>

@@ -17,7 +17,8 @@ export async function devCommand({ whileUsed }: { whileUsed?: true }): Promise<n
   installTemporalLogger(logger);
   const stop = new AbortController();
   onInterrupt(() => {
-    if (lasting) say('Stopping worker and server; jobs go on for the next worker. (Ctrl-C again leaves at once.)');
+    if (lasting)
+      say('Stopping worker and server; jobs go on for the next worker. (Ctrl-C again leaves at once.)');
     stop.abort();
   });
   const onReady = (record: HostRecord) => {

@@ -44,7 +44,9 @@ function addServers(program: Command, exitCode: (code: ExitCode) => void): void 
     });
   program
     .command('temporal')
-    .description("the Temporal CLI that was found or fetched, with everything behind it: 'temporal workflow list'")
+    .description(
+      "the Temporal CLI that was found or fetched, with everything behind it: 'temporal workflow list'",
+    )
     .argument('[arguments...]')
     .helpOption(false)
     .allowUnknownOption();
@@ -62,12 +64,17 @@ function addRuns(program: Command, exitCode: (code: ExitCode) => void): void {
     .command('run')
     .description('runs a pipeline and follows it to its end')
     .argument('<file>', 'the pipeline file (JSON)')
-    .addOption(new Option('--mode <mode>', "overrides the file's executionMode").choices(['local', 'sagemaker']))
+    .addOption(
+      new Option('--mode <mode>', "overrides the file's executionMode").choices(['local', 'sagemaker']),
+    )
     .addOption(parameters())
     .addOption(json())
     .option('--detach', 'starts it and returns; needs a server that stays')
     .option('--workflow-id <id>', 'default: the name of the pipeline, the time and four characters')
-    .addHelpText('after', '\nExit codes: 0 accepted, 3 rejected, 2 wrong input, 130 canceled, 1 anything else.')
+    .addHelpText(
+      'after',
+      '\nExit codes: 0 accepted, 3 rejected, 2 wrong input, 130 canceled, 1 anything else.',
+    )
     .action(async (file: string, options: Record<string, never>) => {
       const { runCommand } = await import('./run.ts');
       exitCode(await runCommand(file, options));
@@ -138,7 +145,9 @@ function addFiles(program: Command, exitCode: (code: ExitCode) => void): void {
     });
   program
     .command('clean')
-    .description('stops and removes the jobs that no open run owns, and temporary files; never outputs or models')
+    .description(
+      'stops and removes the jobs that no open run owns, and temporary files; never outputs or models',
+    )
     .option('--dry-run', 'only says what it would do')
     .option('--unknown', 'also jobs of runs that the server asked does not know')
     .action(async (options: { dryRun?: true; unknown?: true }) => {

@@ -1,5 +1,4 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { temporal } from '@temporalio/proto';
 import type { RunReport } from '../../core/run.ts';
 import type { Tell } from '../output.ts';
 import type { Line } from '../server/patience.ts';
@@ -8,6 +7,8 @@ import { awaitEnding, queryReport } from './ending.ts';
 import { closedReport, type RunRef } from './report.ts';
 
 const pollMs = 300;
+/** TASK_QUEUE_TYPE_WORKFLOW of Temporal's API. */
+const workflowTasks = 1;
 /** After so long without a first step it is worth asking whether there is a worker at all. */
 const workerPatienceMs = 4000;
 
@@ -56,7 +57,11 @@ function hasBegun(report: RunReport | null): boolean {
   return report !== null && report.pipeline !== null;
 }
 
-async function warnWithoutWorker({ client, server }: Session, taskQueue: string, tell: Tell): Promise<boolean> {
+async function warnWithoutWorker(
+  { client, server }: Session,
+  taskQueue: string,
+  tell: Tell,
+): Promise<boolean> {
   if (await hasWorker(client, server.namespace, taskQueue).catch(() => true)) return false;
   tell(
     `No worker polls the queue ${taskQueue} at ${server.address}; start one with \`sluice worker\`. The run waits for it.`,
@@ -65,11 +70,15 @@ async function warnWithoutWorker({ client, server }: Session, taskQueue: string,
 }
 
 /** The server remembers pollers for minutes; a living one has asked within its long poll. */
-export async function hasWorker(client: Session['client'], namespace: string, name: string): Promise<boolean> {
+export async function hasWorker(
+  client: Session['client'],
+  namespace: string,
+  name: string,
+): Promise<boolean> {
   const { pollers } = await client.workflowService.describeTaskQueue({
     namespace,
     taskQueue: { name },
-    taskQueueType: temporal.api.enums.v1.TaskQueueType.TASK_QUEUE_TYPE_WORKFLOW,
+    taskQueueType: workflowTasks,
   });
   const seen = (pollers ?? []).map(({ lastAccessTime }) => Number(lastAccessTime?.seconds ?? 0) * 1000);
   return seen.some((time) => Date.now() - time < 75_000);

@@ -1,4 +1,3 @@
-
 import { newReport } from '../../core/run-report.ts';
 import type { Outcome, RunReport, StepReport } from '../../core/run.ts';
 import { exitCodes, isWrongInput } from '../errors.ts';
@@ -93,4 +92,3 @@ export function exitCodeOfRun({ outcome, failure }: RunReport): number {
       return failure && isWrongInput(failure.code) ? exitCodes.wrongInput : exitCodes.other;
   }
 }
-

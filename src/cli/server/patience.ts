@@ -25,7 +25,7 @@ export async function openLine(config: Config, tell: Tell): Promise<Line> {
   const reopen = async () => {
     const old = session;
     tell(`The server at ${old.server.address} does not answer; trying again for some minutes`);
-    for (const deadline = Date.now() + patienceMs; ; ) {
+    for (const deadline = Date.now() + patienceMs; ;) {
       try {
         session = await openSession(config, tell);
         break;

@@ -81,7 +81,11 @@ const cloudUi = (address: string) =>
   /\.(tmprl\.cloud|temporal\.io)(:\d+)?$/.test(address) ? 'https://cloud.temporal.io' : null;
 
 /** The page of a run in the Web UI. */
-export function runPage({ uiUrl, namespace: name }: ServerInfo, workflowId: string, runId: string): string | null {
+export function runPage(
+  { uiUrl, namespace: name }: ServerInfo,
+  workflowId: string,
+  runId: string,
+): string | null {
   if (uiUrl === null) return null;
   return `${uiUrl}/namespaces/${encodeURIComponent(name)}/workflows/${encodeURIComponent(workflowId)}/${runId}`;
 }

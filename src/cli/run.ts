@@ -1,0 +1,132 @@
+import { randomBytes } from 'node:crypto';
+import { WorkflowExecutionAlreadyStartedError } from '@temporalio/client';
+import { readConfig, type Config } from '../config.ts';
+import { workflowType } from '../core/run.ts';
+import { createFileStorage } from '../storage/file-storage.ts';
+import { exitCodes, usageError } from './errors.ts';
+import { onInterrupt } from './interrupts.ts';
+import { createLocalInputs, uploader } from './local-inputs.ts';
+import { printJson, say } from './output.ts';
+import { readPipeline, type GivenPipeline } from './pipeline-file.ts';
+import { closingLines } from './run/closing.ts';
+import { followRun } from './run/follow.ts';
+import { exitCodeOfRun, jsonOf, type RunRef } from './run/report.ts';
+import { openView, type View } from './run/view.ts';
+import { openLine, type Line } from './server/patience.ts';
+import { findServer, isLasting, runPage } from './server/session.ts';
+
+interface RunOptions {
+  mode?: string;
+  param?: string[];
+  json?: true;
+  detach?: true;
+  workflowId?: string;
+}
+
+/** Starts a run and follows it to its end. */
+export async function runCommand(path: string, options: RunOptions): Promise<number> {
+  const config = readConfig();
+  const server = findServer(config);
+  if (options.detach && (server === null || !isLasting(server))) {
+    throw usageError(
+      '--detach needs a server that stays: start `sluice dev` in another terminal, or set TEMPORAL_ADDRESS',
+    );
+  }
+  const storage = createFileStorage(config.storageFolder, [config.root]);
+  const given = await readPipeline(path, options, createLocalInputs(config, uploader(storage, say)));
+  const line = await openLine(config, say);
+  try {
+    const run = await startRun(config, line, given, options.workflowId);
+    if (options.detach) {
+      printJson(run);
+      return exitCodes.accepted;
+    }
+    return await follow(config, line, run, options);
+  } finally {
+    await line.close();
+  }
+}
+
+async function startRun(
+  config: Config,
+  line: Line,
+  given: GivenPipeline,
+  wantedId?: string,
+): Promise<RunRef> {
+  const { pipeline } = given;
+  const workflowId = wantedId ?? newWorkflowId(pipeline.name);
+  // A start that was answered by a broken line is asked for again under the same id, and must not be refused then.
+  let tried = false;
+  const start = async (client: Line['session']['client']) => {
+    const again = tried;
+    tried = true;
+    try {
+      return await client.workflow.start(workflowType, {
+        taskQueue: config.taskQueue,
+        workflowId,
+        args: [{ pipeline: given.file, ...given.overrides }],
+        workflowIdConflictPolicy: again ? 'USE_EXISTING' : 'FAIL',
+        staticSummary: `${pipeline.name} (${pipeline.executionMode})`.slice(0, 150),
+        staticDetails: parameterTable(given),
+      });
+    } catch (error) {
+      if (!(error instanceof WorkflowExecutionAlreadyStartedError)) throw error;
+      throw usageError(
+        `A run with the workflow id ${workflowId} is open already; follow it with \`sluice status\``,
+      );
+    }
+  };
+  const handle = await line.patiently(({ client }) => start(client));
+  return { workflowId, runId: handle.firstExecutionRunId };
+}
+
+function newWorkflowId(pipeline: string): string {
+  const time = new Date().toISOString().replace(/[-:]/g, '').slice(0, 15);
+  return `${pipeline}-${time}-${randomBytes(2).toString('hex')}`;
+}
+
+/** Markdown, for the details of the run in the Web UI. */
+function parameterTable({ parameters }: GivenPipeline): string {
+  const cell = (value: unknown) =>
+    String(value)
+      .replace(/[|`\p{Cc}]/gu, ' ')
+      .slice(0, 300);
+  const rows = Object.entries(parameters).map(([name, value]) => `| ${name} | ${cell(value)} |`);
+  return rows.length === 0 ? 'No parameters' : ['| parameter | value |', '| --- | --- |', ...rows].join('\n');
+}
+
+async function follow(config: Config, line: Line, run: RunRef, options: RunOptions): Promise<number> {
+  const view = openView(process.stderr);
+  const page = runPage(line.session.server, run.workflowId, run.runId);
+  view.tell(`Run ${run.workflowId}${page === null ? '' : `: ${page}`}`);
+  const detached = leaveOnInterrupt(line, run, view);
+  const following = followRun({ line, run, taskQueue: config.taskQueue, show: view.show, tell: view.tell });
+  const report = await Promise.race([following, detached]).finally(view.close);
+  if (report === 'detached') {
+    following.catch(() => undefined);
+    return exitCodes.canceled;
+  }
+  if (options.json) printJson(jsonOf(run, report));
+  for (const text of closingLines(report, page)) say(text);
+  return exitCodeOfRun(report);
+}
+
+/** The first Ctrl-C cancels a run of our own server, and leaves one of a server that stays. */
+function leaveOnInterrupt(line: Line, { workflowId, runId }: RunRef, view: View): Promise<'detached'> {
+  return new Promise((resolve) => {
+    onInterrupt(() => {
+      const { server } = line.session;
+      if (isLasting(server)) {
+        view.tell(
+          `Leaving; the run goes on at ${server.address}. \`sluice status ${workflowId}\` looks at it, \`sluice cancel ${workflowId}\` cancels it.`,
+        );
+        resolve('detached');
+        return;
+      }
+      view.tell('Cancelling the run and waiting until its job is stopped. (Ctrl-C again leaves at once.)');
+      line
+        .patiently(({ client }) => client.workflow.getHandle(workflowId, runId).cancel())
+        .catch((error: Error) => view.tell(`It could not be cancelled: ${error.message}`));
+    });
+  });
+}

@@ -1,0 +1,17 @@
+import type { RunReport } from '../../core/run.ts';
+import { gateLine } from './view.ts';
+
+/** What a person wants to know at the end: the outcome, why, and where the results are. */
+export function closingLines(report: RunReport, page: string | null): string[] {
+  const { outcome, failure, transform, modelPackage, model } = report;
+  const lines = [`Outcome: ${outcome}${report.metric?.value == null ? '' : `, ${gateLine(report)}`}`];
+  if (failure) lines.push(`${failure.code}: ${failure.message}`);
+  if (model) lines.push(`Model: ${model}`);
+  if (transform) lines.push(`Predictions: ${transform.output} (${transform.records ?? '?'} records)`);
+  if (modelPackage) {
+    const { group, version, approvalStatus } = modelPackage;
+    lines.push(`Model package: ${group}, version ${version} (${approvalStatus})`);
+  }
+  if (page !== null) lines.push(`Web UI: ${page}`);
+  return lines;
+}

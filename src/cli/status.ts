@@ -1,0 +1,25 @@
+import { readConfig } from '../config.ts';
+import { print, printJson, say } from './output.ts';
+import { closingLines } from './run/closing.ts';
+import { findRun, reportOf } from './run/lookup.ts';
+import { jsonOf } from './run/report.ts';
+import { tableOf } from './run/view.ts';
+import { openLine } from './server/patience.ts';
+import { runPage } from './server/session.ts';
+
+/** What a run has come to, open or closed. */
+export async function statusCommand(workflowId: string, options: { json?: true }): Promise<number> {
+  const line = await openLine(readConfig(), say);
+  try {
+    const run = await findRun(line, workflowId);
+    const report = await reportOf(line, run);
+    if (options.json) printJson(jsonOf(run, report));
+    else {
+      const page = runPage(line.session.server, run.workflowId, run.runId);
+      print([...tableOf(report, Date.now()), '', ...closingLines(report, page)].join('\n'));
+    }
+    return 0;
+  } finally {
+    await line.close();
+  }
+}
