@@ -24,4 +24,5 @@ export async function sideBySide(rounds, alternatives) {
 
 export const seconds = (milliseconds) => `${(milliseconds / 1000).toFixed(2)} s`;
 export const millis = (milliseconds) => `${milliseconds.toFixed(0)} ms`;
-export const spread = (values, show) => `${show(median(values))} (${show(Math.min(...values))} to ${show(Math.max(...values))}, n=${values.length})`;
+export const spread = (values, show) =>
+  `${show(median(values))} (${show(Math.min(...values))} to ${show(Math.max(...values))}, n=${values.length})`;

@@ -10,7 +10,9 @@ export const noOpRequest = (inputs = []) => ({
     AppSpecification: { ImageUri: 'sluice/sklearn:1.2-1', ContainerEntrypoint: ['/bin/true'] },
     ProcessingInputs: inputs,
     ProcessingOutputConfig: { Outputs: [] },
-    ProcessingResources: { ClusterConfig: { InstanceCount: 1, InstanceType: 'ml.m5.large', VolumeSizeInGB: 1 } },
+    ProcessingResources: {
+      ClusterConfig: { InstanceCount: 1, InstanceType: 'ml.m5.large', VolumeSizeInGB: 1 },
+    },
     StoppingCondition: { MaxRuntimeInSeconds: 60 },
     Environment: {},
   },

@@ -16,12 +16,22 @@ export const projectFolder = dirname(dirname(fileURLToPath(import.meta.url)));
 /** A dev server and a worker in this process, in a home of its own; end it with `close`. */
 export async function startStack({ root = projectFolder, localSlots, workflowsPath } = {}) {
   const home = await mkdtemp(join(tmpdir(), 'sluice-bench-'));
-  const config = { ...readConfig({ ...process.env, SLUICE_ROOT: root, SLUICE_HOME: home }), ...(localSlots && { localSlots }) };
+  const config = {
+    ...readConfig({ ...process.env, SLUICE_ROOT: root, SLUICE_HOME: home }),
+    ...(localSlots && { localSlots }),
+  };
   const logger = createLogger({ logLevel: 'warn', logFormat: 'json' });
   installTemporalLogger(logger);
   const server = await startServer(config.temporalCli, join(home, 'temporal.db'));
-  const workflows = workflowsPath && { workflowBundle: await bundleWorkflowCode({ workflowsPath, logger: quiet }) };
-  const worker = await startWorker({ config, logger, address: server.address, ...(workflows && { workflows }) });
+  const workflows = workflowsPath && {
+    workflowBundle: await bundleWorkflowCode({ workflowsPath, logger: quiet }),
+  };
+  const worker = await startWorker({
+    config,
+    logger,
+    address: server.address,
+    ...(workflows && { workflows }),
+  });
   const client = new Client({ connection: await Connection.connect({ address: server.address }) });
   return {
     client,
@@ -43,7 +53,18 @@ async function startServer(cli, dbFile) {
   const child = spawn(
     cli,
     [
-      ...['server', 'start-dev', '--headless', '--port', `${port}`, '--log-level', 'error', '--db-filename', dbFile],
+      ...[
+        'server',
+        'start-dev',
+        '--headless',
+        '--port',
+        `${port}`,
+        '--log-level',
+        'error',
+        '--db-filename',
+        dbFile,
+      ],
+      ...['--sqlite-pragma', 'journal_mode=wal', '--sqlite-pragma', 'synchronous=normal'],
       ...['--dynamic-config-value', 'history.transferProcessorMaxPollRPS=1000'],
     ],
     { stdio: 'ignore' },
@@ -77,4 +98,11 @@ async function freePort() {
 }
 
 const nothing = () => undefined;
-const quiet = { log: nothing, trace: nothing, debug: nothing, info: nothing, warn: nothing, error: console.error };
+const quiet = {
+  log: nothing,
+  trace: nothing,
+  debug: nothing,
+  info: nothing,
+  warn: nothing,
+  error: console.error,
+};

@@ -51,6 +51,7 @@ export async function startServer(options: {
     [
       ...['server', 'start-dev', '--ip', '127.0.0.1', '--port', `${port}`, '--ui-port', `${uiPort}`],
       ...['--db-filename', options.dbFile, '--log-level', 'error', ...attributes],
+      ...['--sqlite-pragma', 'journal_mode=wal', '--sqlite-pragma', 'synchronous=normal'],
       ...['--dynamic-config-value', 'history.transferProcessorMaxPollRPS=1000'],
     ],
     { stdio: ['ignore', 'ignore', 'pipe'] },

@@ -1,0 +1,43 @@
+import { mkdir, writeFile } from 'node:fs/promises';
+import { cpus, totalmem } from 'node:os';
+import { join } from 'node:path';
+import { abalone } from './abalone.js';
+import { bigInput } from './big-input.js';
+import { noOpSteps } from './no-op-steps.js';
+import { manyRuns } from './many-runs.js';
+import { projectFolder } from './stack.js';
+import { startUp } from './start-up.js';
+
+/** `npm run bench`: every figure, or those whose name is given: `npm run bench -- abalone`. */
+const figures = { startUp, noOpSteps, abalone, bigInput, manyRuns };
+const rounds = { startUp: 5, noOpSteps: 5, abalone: 5, bigInput: 7, manyRuns: 1 };
+
+const wanted = process.argv.slice(2);
+const rows = [];
+for (const [name, measure] of Object.entries(figures)) {
+  if (wanted.length > 0 && !wanted.includes(name)) continue;
+  console.error(`${name}…`);
+  const measured = await measure(rounds[name]);
+  rows.push(...measured);
+  for (const { figure, measured: value } of measured) console.error(`  ${figure}: ${value}`);
+}
+
+const machine = `${cpus().length} × ${cpus()[0].model.trim()}, ${Math.round(totalmem() / 2 ** 30)} GiB, ${process.platform}, Node ${process.version}`;
+const text = [
+  '# Figures',
+  '',
+  'Written by `npm run bench`. Medians; the range and the number of runs in brackets. What is compared runs alternately in one run.',
+  '',
+  `Machine: ${machine}. Date: ${new Date().toISOString().slice(0, 10)}.`,
+  '',
+  '| figure | aim | measured |',
+  '| --- | --- | --- |',
+  ...rows.map(({ figure, aim, measured }) => `| ${figure} | ${aim} | ${measured} |`),
+  '',
+].join('\n');
+console.log(text);
+if (wanted.length === 0) {
+  await mkdir(join(projectFolder, 'bench'), { recursive: true });
+  await writeFile(join(projectFolder, 'bench', 'RESULTS.md'), text);
+}
+process.exit(0);
