@@ -16,6 +16,9 @@ const scriptOrEntrypoint = {
   params: { message: 'needs either "script" or "entrypoint"' },
 };
 
+/** What the check above and the one of the condition say, in JSON Schema. */
+const exactlyOne = (names: readonly string[]) => ({ oneOf: names.map((name) => ({ required: [name] })) });
+
 const preprocess = z
   .strictObject({
     ...field.job,
@@ -25,7 +28,8 @@ const preprocess = z
     input: field.location,
     outputs: field.outputNames.describe('Folders that the script fills; the other steps read them.'),
   })
-  .refine(scriptOrEntrypoint.check, scriptOrEntrypoint.params);
+  .refine(scriptOrEntrypoint.check, scriptOrEntrypoint.params)
+  .meta(exactlyOne(['script', 'entrypoint']));
 
 const train = z
   .strictObject({
@@ -37,7 +41,8 @@ const train = z
       .optional()
       .describe('Outputs of "preprocess" that training reads. Default: all but "test".'),
   })
-  .refine(scriptOrEntrypoint.check, scriptOrEntrypoint.params);
+  .refine(scriptOrEntrypoint.check, scriptOrEntrypoint.params)
+  .meta(exactlyOne(['script', 'entrypoint']));
 
 /** Its name stands in a URI, and so does the name of what is read. */
 const report = field.innerPath.regex(
@@ -56,7 +61,8 @@ const evaluate = z
       .describe('Outputs of "preprocess" that evaluation reads. Default: those that training did not get.'),
     report: report.describe('The JSON file that the script writes into its output "evaluation".'),
   })
-  .refine(scriptOrEntrypoint.check, scriptOrEntrypoint.params);
+  .refine(scriptOrEntrypoint.check, scriptOrEntrypoint.params)
+  .meta(exactlyOne(['script', 'entrypoint']));
 
 const comparisonNames = Object.keys(comparisons) as Comparison[];
 
@@ -77,7 +83,8 @@ const condition = z
   })
   .refine((rule) => comparisonNames.filter((name) => rule[name] !== undefined).length === 1, {
     message: `needs exactly one of ${comparisonNames.join(', ')}`,
-  });
+  })
+  .meta(exactlyOne(comparisonNames));
 
 const createModel = z.strictObject({
   script: field.script.describe('The inference script, a file of the code folder; it goes into the model.'),

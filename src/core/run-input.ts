@@ -1,25 +1,43 @@
 import { z } from 'zod';
 import { SluiceError } from './errors.ts';
+import { executionMode } from './fields.ts';
+import { parameterName } from './parameters.ts';
 import { maxPipelineBytes } from './pipeline.ts';
 import { parseWith, refuseHostileShape } from './problems.ts';
 
-const runInput = z.strictObject({
-  pipeline: z.union([z.string().min(1).max(1024), z.record(z.string(), z.unknown())], {
-    error:
-      'must be the pipeline itself (an object), or where to read it (a path below the root of the worker)',
-  }),
-  executionMode: z.unknown().optional(),
-  parameters: z.unknown().optional(),
+const what = 'The workflow input';
+
+/** The one argument of the workflow. The pipeline and the types of its parameters are looked at when it is opened. */
+export const runInput = z.strictObject({
+  pipeline: z
+    .union(
+      [z.string().min(1).max(1024), z.record(z.string(), z.unknown()).meta({ $ref: 'pipeline.schema.json' })],
+      {
+        error:
+          'must be the pipeline itself (an object), or where to read it (a path below the root of the worker)',
+      },
+    )
+    .describe('The pipeline itself, or where to read it: a path below the root of the worker.'),
+  executionMode: executionMode.optional(),
+  parameters: z
+    .record(
+      parameterName,
+      z.union([z.string(), z.number(), z.boolean()], {
+        error: 'takes text, a finite number, true or false',
+      }),
+    )
+    .optional()
+    .describe('Values of the parameters that the pipeline declares.'),
 });
 
-/** The workflow's first line: the Temporal CLI starts it with whatever was typed. */
+/** The workflow's first line: the Temporal CLI starts it with whatever was typed. @throws SluiceError `InvalidInput`. */
 export function parseRunInput(input: unknown): z.infer<typeof runInput> {
-  refuseHostileShape('The workflow input', input);
-  const data = parseWith('The workflow input', runInput, input);
+  refuseHostileShape(what, input);
+  const data = parseWith(what, runInput, input);
   if (typeof data.pipeline !== 'string' && JSON.stringify(data.pipeline).length > maxPipelineBytes) {
     throw new SluiceError(
       'InvalidInput',
-      `The pipeline is larger than ${maxPipelineBytes} characters of JSON`,
+      `${what}: the pipeline is larger than ${maxPipelineBytes} characters of JSON`,
     );
   }
   return data;

@@ -1,8 +1,13 @@
 import { randomUUID } from 'node:crypto';
 import { WorkflowFailedError, type WorkflowHandle } from '@temporalio/client';
-import { ApplicationFailure, CancelledFailure } from '@temporalio/common';
+import { CancelledFailure, type ApplicationFailure } from '@temporalio/common';
 import type { TestWorkflowEnvironment } from '@temporalio/testing';
-import { bundleWorkflowCode, Worker, type WorkflowBundleWithSourceMap } from '@temporalio/worker';
+import {
+  bundleWorkflowCode,
+  DefaultLogger,
+  Worker,
+  type WorkflowBundleWithSourceMap,
+} from '@temporalio/worker';
 import { fileURLToPath } from 'node:url';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { createActivities } from '../../src/activities/index.ts';
@@ -24,10 +29,7 @@ let taskQueue: string;
 beforeAll(async () => {
   temporal = await startTemporal();
   const workflowsPath = fileURLToPath(new URL('../../src/workflows/index.ts', import.meta.url));
-  bundle = await bundleWorkflowCode({
-    workflowsPath,
-    logger: { ...console, log() {}, trace() {}, debug() {}, info() {} } as never,
-  });
+  bundle = await bundleWorkflowCode({ workflowsPath, logger: new DefaultLogger('ERROR') });
 });
 afterAll(() => temporal.teardown());
 
@@ -146,12 +148,13 @@ describe('a run that is accepted', () => {
   it('is found by its search attributes and tells its state in the current details', async () => {
     const handle = await start({ pipeline: smallPipeline() });
     await handle.result();
-    const { searchAttributes: found } = await handle.describe();
-    expect(found).toMatchObject({
-      [searchAttributes.pipeline]: ['small'],
-      [searchAttributes.executionMode]: ['local'],
-      [searchAttributes.outcome]: ['accepted'],
-      [searchAttributes.metricValue]: [6],
+    const { typedSearchAttributes } = await handle.describe();
+    const found = typedSearchAttributes.getAll().map(({ key, value }) => [key.name, value]);
+    expect(Object.fromEntries(found)).toMatchObject({
+      [searchAttributes.pipeline]: 'small',
+      [searchAttributes.executionMode]: 'local',
+      [searchAttributes.outcome]: 'accepted',
+      [searchAttributes.metricValue]: 6,
     });
     const details = await handle.query<string>('__temporal_workflow_metadata');
     expect(JSON.stringify(details)).toContain('| evaluate | ✓ succeeded | process |');
@@ -205,7 +208,8 @@ describe('a run that is accepted', () => {
     stopWorkers = await startWorkers(false);
     const handle = await start({ pipeline: smallPipeline() });
     await handle.result();
-    expect((await handle.describe()).searchAttributes).not.toHaveProperty(searchAttributes.pipeline);
+    const found = (await handle.describe()).typedSearchAttributes.getAll().map(({ key }) => key.name);
+    expect(found).not.toContain(searchAttributes.pipeline);
   });
 });
 
