@@ -9,7 +9,9 @@ import { parseWith } from './core/problems.ts';
 /** The folder of the project: where `images/` and `package.json` are. */
 export const projectFolder = dirname(dirname(fileURLToPath(import.meta.url)));
 
-const count = z.coerce.number().int().min(1);
+/** Coercion alone takes nothing and blanks for 0. */
+const number = z.string().trim().min(1).pipe(z.coerce.number());
+const count = number.pipe(z.int().min(1));
 
 const environment = z.object({
   SLUICE_ROOT: z.string().min(1).optional(),
@@ -22,7 +24,7 @@ const environment = z.object({
   SLUICE_PYTHON: z.string().min(1).optional(),
   SLUICE_LOG_LEVEL: z.enum(['trace', 'debug', 'info', 'warn', 'error']).default('info'),
   SLUICE_LOG_FORMAT: z.enum(['json', 'pretty']).optional(),
-  SLUICE_SHUTDOWN_SECONDS: z.coerce.number().min(0).default(10),
+  SLUICE_SHUTDOWN_SECONDS: number.pipe(z.number().min(0)).default(10),
   TEMPORAL_CLI_PATH: z.string().min(1).optional(),
 });
 
@@ -51,11 +53,14 @@ export interface Config {
 }
 
 /** Reads the environment: the only place that does. @throws SluiceError `InvalidInput` that names the variable. */
-export function readConfig(env: Readonly<Record<string, string | undefined>> = process.env): Config {
+export function readConfig(
+  env: Readonly<Record<string, string | undefined>> = process.env,
+  toolchainFile = join(projectFolder, '.sluice', 'toolchain.json'),
+): Config {
   const settings = parseWith('The environment', environment, env);
   const root = resolve(settings.SLUICE_ROOT ?? process.cwd());
   const home = resolve(root, settings.SLUICE_HOME ?? '.sluice');
-  const toolchain = readToolchain();
+  const toolchain = readToolchain(toolchainFile);
   return {
     root,
     home,
@@ -75,10 +80,13 @@ export function readConfig(env: Readonly<Record<string, string | undefined>> = p
 }
 
 /** What `scripts/setup.js` found and made. */
-function readToolchain(): z.infer<typeof toolchainSchema> | undefined {
-  const file = join(projectFolder, '.sluice', 'toolchain.json');
+function readToolchain(file: string): z.infer<typeof toolchainSchema> | undefined {
   if (!existsSync(file)) return undefined;
-  const parsed = toolchainSchema.safeParse(JSON.parse(readFileSync(file, 'utf8')));
-  if (parsed.success) return parsed.data;
-  throw new SluiceError('InvalidInput', `${file} is damaged; remove it and run \`npm run setup\``);
+  try {
+    return toolchainSchema.parse(JSON.parse(readFileSync(file, 'utf8')));
+  } catch (cause) {
+    throw new SluiceError('InvalidInput', `${file} is damaged; remove it and run \`npm run setup\``, {
+      cause,
+    });
+  }
 }

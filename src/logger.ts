@@ -3,22 +3,32 @@ import { destination, pino, type Logger } from 'pino';
 import pretty from 'pino-pretty';
 import type { Config } from './config.ts';
 
-/** What a log line never holds: credentials, and addresses that are credentials. */
-const redact = {
-  paths: [
-    'password',
-    'token',
-    'apiKey',
-    'authorization',
-    'webhook',
-    '*.password',
-    '*.token',
-    '*.apiKey',
-    '*.authorization',
-    '*.webhook',
-    'targets[*].webhook',
-  ],
-  censor: '[redacted]',
+/** What a log line never holds, however deep: credentials, and addresses that are credentials. In lower case. */
+const secrets = new Set(['password', 'token', 'apikey', 'authorization', 'webhook']);
+
+/** A copy without secrets. Errors and what else has a class of its own are left to pino. */
+function redacted(value: unknown, copies = new Map<object, unknown>()): unknown {
+  if (typeof value !== 'object' || value === null) return value;
+  const known = copies.get(value);
+  if (known !== undefined) return known;
+  if (Array.isArray(value)) {
+    const items: unknown[] = [];
+    copies.set(value, items);
+    for (const item of value) items.push(redacted(item, copies));
+    return items;
+  }
+  if (![Object.prototype, null].includes(Object.getPrototypeOf(value) as object | null)) return value;
+  const fields: Record<string, unknown> = {};
+  copies.set(value, fields);
+  for (const [key, inner] of Object.entries(value)) {
+    fields[key] = secrets.has(key.toLowerCase()) ? '[redacted]' : redacted(inner, copies);
+  }
+  return fields;
+}
+
+const formatters = {
+  log: (fields: object) => redacted(fields) as Record<string, unknown>,
+  bindings: (fields: object) => redacted(fields) as Record<string, unknown>,
 };
 
 /** pino on stderr, so that stdout stays the program's own. */
@@ -28,7 +38,7 @@ export function createLogger(
 ): Logger {
   const options = {
     level: logLevel,
-    redact,
+    formatters,
     base: { pid: process.pid },
     timestamp: pino.stdTimeFunctions.isoTime,
   };

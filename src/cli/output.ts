@@ -19,7 +19,6 @@ export function printJson(value: unknown): void {
 
 /** Without control characters, except line feeds and tabs: what scripts and users wrote must not drive a terminal. */
 export function printable(text: string): string {
-  // eslint-disable-next-line no-control-regex -- control characters are what is to be found
   return stripVTControlCharacters(text).replace(/[\u0000-\u0008\u000b-\u001f\u007f-\u009f]/g, '');
 }
 

@@ -53,12 +53,38 @@ async function readJsonFile(path: string): Promise<Json> {
 
 /** V8 gives the place as an offset, of which no editor knows. */
 export function lineAndColumn(text: string, reason: string): string {
-  if (reason.includes('line ')) return '';
-  const position = /position (\d+)/.exec(reason)?.[1];
-  const atEnd = /Unexpected end of JSON/.test(reason);
-  if (position === undefined && !atEnd) return '';
-  const before = text.slice(0, position === undefined ? text.length : Number(position)).split('\n');
+  if (/\(line \d+ column \d+\)/.test(reason)) return '';
+  const position = positionIn(text, reason);
+  if (position === undefined) return '';
+  const before = text.slice(0, position).split('\n');
   return `; line ${before.length}, column ${(before.at(-1)?.length ?? 0) + 1}`;
+}
+
+function positionIn(text: string, reason: string): number | undefined {
+  if (reason.includes('Unexpected end of JSON')) return text.length;
+  if (reason.includes('Unexpected token')) return unexpectedToken(text);
+  const position = /in JSON at position (\d+)/.exec(reason)?.[1];
+  return position === undefined ? undefined : Number(position);
+}
+
+/** V8 shows this one without its place: it is the end of the shortest beginning of the text that has it. */
+function unexpectedToken(text: string): number {
+  let [without, having] = [0, text.length];
+  while (having - without > 1) {
+    const middle = Math.floor((without + having) / 2);
+    if (hasUnexpectedToken(text.slice(0, middle))) having = middle;
+    else without = middle;
+  }
+  return without;
+}
+
+function hasUnexpectedToken(text: string): boolean {
+  try {
+    JSON.parse(text);
+    return false;
+  } catch (error) {
+    return (error as Error).message.startsWith('Unexpected token');
+  }
 }
 
 /** `name=value`; the value may contain `=`. */

@@ -11,21 +11,18 @@ export async function workerCommand(): Promise<number> {
   const config = readConfig();
   const logger = createLogger(config);
   installTemporalLogger(logger);
-  let stop = () => undefined as void;
-  let stopping = false;
-  onInterrupt(() => {
-    stopping = true;
-    stop();
-  });
+  const stop = new AbortController();
+  onInterrupt(() => stop.abort());
   // Without an address of its own it serves the dev server of this root.
   const address = configuredServer() ? undefined : runningHost(hostFiles(config.home))?.address;
   const worker = await startWorker({ config, logger, ...(address !== undefined && { address }) });
-  stop = () => {
+  const shutDown = () => {
     logger.info({}, 'worker stops; its jobs go on for the next one');
     worker.shutdown();
   };
+  stop.signal.addEventListener('abort', shutDown);
   // The signal may have come while it was starting.
-  if (stopping) stop();
+  if (stop.signal.aborted) shutDown();
   await worker.ended;
   return 0;
 }

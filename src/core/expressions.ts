@@ -1,5 +1,5 @@
 import { childPath, type Problem } from './problems.ts';
-import { excerpt, quote } from './wording.ts';
+import { excerpt, listed, quote } from './wording.ts';
 
 export type Json = null | boolean | number | string | Json[] | { [key: string]: Json };
 export type Scalar = string | number | boolean;
@@ -16,6 +16,8 @@ export interface Resolved {
   problems: Problem[];
   /** Names of the parameters that something referred to. */
   used: Set<string>;
+  /** Paths of the expressions that have no value; null stands in their place. */
+  unresolved: Set<string>;
 }
 
 const parameterReference = /^Parameters\.(.+)$/;
@@ -28,16 +30,24 @@ const parameterReference = /^Parameters\.(.+)$/;
 export function resolveExpressions(value: Json, scope: Scope, at = ''): Resolved {
   const problems: Problem[] = [];
   const used = new Set<string>();
+  const unresolved = new Set<string>();
 
   const resolve = (node: Json, path: string): Json => {
     if (Array.isArray(node)) return node.map((item, index) => resolve(item, childPath(path, index)));
     if (node === null || typeof node !== 'object') return node;
     const keys = Object.keys(node);
-    if (keys.length === 1 && keys[0] === 'Get') return get(node.Get ?? null, path);
-    if (keys.length === 1 && keys[0] === 'Std:Join') return join(node['Std:Join'] ?? null, path);
+    if (keys.length === 1 && keys[0] === 'Get') return valueAt(path, get(node.Get ?? null, path));
+    if (keys.length === 1 && keys[0] === 'Std:Join') {
+      return valueAt(path, join(node['Std:Join'] ?? null, path));
+    }
     return Object.fromEntries(
       Object.entries(node).map(([key, item]) => [key, resolve(item, childPath(path, key))]),
     );
+  };
+
+  const valueAt = (path: string, value: Json): Json => {
+    if (value === null) unresolved.add(path);
+    return value;
   };
 
   const get = (target: Json, path: string): Json => {
@@ -51,10 +61,9 @@ export function resolveExpressions(value: Json, scope: Scope, at = ''): Resolved
     }
     used.add(name);
     if (!scope.declared.has(name)) {
-      const known = [...scope.declared].join(', ') || 'none';
       problems.push({
         path,
-        message: `refers to parameter ${quote(name)}, which is not declared (declared: ${known})`,
+        message: `refers to parameter ${quote(name)}, which is not declared (declared: ${listed(scope.declared)})`,
       });
     }
     return scope.values.get(name) ?? null;
@@ -66,14 +75,14 @@ export function resolveExpressions(value: Json, scope: Scope, at = ''): Resolved
       return null;
     }
     const values = body.Values.map((item, index) => resolve(item, `${childPath(path, 'Values')}[${index}]`));
-    if (values.some((item) => item !== null && typeof item === 'object')) {
+    if (body.Values.includes(null) || values.some((item) => item !== null && typeof item === 'object')) {
       problems.push({ path, message: '"Std:Join" joins strings, numbers and booleans only' });
       return null;
     }
-    return values.map(String).join(body.On);
+    return values.includes(null) ? null : values.map(String).join(body.On);
   };
 
-  return { value: resolve(value, at), problems, used };
+  return { value: resolve(value, at), problems, used, unresolved };
 }
 
 function isJoin(body: Json): body is { On: string; Values: Json[] } {

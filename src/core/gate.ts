@@ -1,3 +1,5 @@
+import { excerpt } from './wording.ts';
+
 /** What the evaluation report says of one metric, or why it says nothing. */
 export type Reading = { kind: 'value'; value: number } | { kind: 'unreadable'; reason: string };
 
@@ -26,10 +28,16 @@ export type Decision =
 export function decide(reading: Reading, rule: Rule): Decision {
   if (reading.kind === 'unreadable') return { kind: 'undecidable', reason: reading.reason };
   if (typeof reading.value !== 'number' || !Number.isFinite(reading.value)) {
-    return { kind: 'undecidable', reason: `${rule.metric} is ${String(reading.value)}, not a finite number` };
+    return {
+      kind: 'undecidable',
+      reason: `${rule.metric} is ${excerpt(reading.value)}, not a finite number`,
+    };
   }
   if (typeof rule.threshold !== 'number' || !Number.isFinite(rule.threshold)) {
-    return { kind: 'undecidable', reason: `the threshold is ${String(rule.threshold)}, not a finite number` };
+    return {
+      kind: 'undecidable',
+      reason: `the threshold is ${excerpt(rule.threshold)}, not a finite number`,
+    };
   }
   const holds = comparisons[rule.comparison].holds(reading.value, rule.threshold);
   return { kind: holds ? 'accepted' : 'rejected', value: reading.value };

@@ -3,6 +3,9 @@ import { oneLine, quote } from './wording.ts';
 
 export type ParsedJson = { kind: 'json'; value: Json } | { kind: 'invalid'; reason: string };
 
+/** No file of ours needs more, and code that walks into itself would overflow the stack. */
+export const maxDepth = 64;
+
 /** `JSON.parse` that says where it failed and refuses an object that has a key twice (`JSON.parse` keeps the last). */
 export function parseJson(text: string): ParsedJson {
   if (text.startsWith('\uFEFF')) return { kind: 'invalid', reason: 'it starts with a byte order mark' };
@@ -12,14 +15,12 @@ export function parseJson(text: string): ParsedJson {
   } catch (error) {
     return { kind: 'invalid', reason: `it is not JSON (${oneLine((error as Error).message)})` };
   }
-  const twice = duplicateKey(text);
-  if (twice !== undefined)
-    return { kind: 'invalid', reason: `it has the key ${quote(twice)} twice in one object` };
-  return { kind: 'json', value };
+  const problem = problemInside(text);
+  return problem === undefined ? { kind: 'json', value } : { kind: 'invalid', reason: problem };
 }
 
-/** The first key that one object has twice. `text` is known to be JSON, so tokens are enough. */
-function duplicateKey(text: string): string | undefined {
+/** An object that has a key twice, or nesting too deep. `text` is known to be JSON, so tokens are enough. */
+function problemInside(text: string): string | undefined {
   const open: (Set<string> | 'array')[] = [];
   let expectsKey = false;
   for (const [token] of text.matchAll(/"(?:[^"\\]|\\.)*"|[{}[\],]/g)) {
@@ -29,9 +30,10 @@ function duplicateKey(text: string): string | undefined {
     else if (token === '}' || token === ']') open.pop();
     else if (token !== ',' && expectsKey && container instanceof Set) {
       const key = JSON.parse(token) as string;
-      if (container.has(key)) return key;
+      if (container.has(key)) return `it has the key ${quote(key)} twice in one object`;
       container.add(key);
     }
+    if (open.length > maxDepth) return `it is nested deeper than ${maxDepth} levels`;
     expectsKey = token === '{' || (token === ',' && open.at(-1) instanceof Set);
   }
   return undefined;

@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import type { Scalar } from './expressions.ts';
 import { childPath, type Problem } from './problems.ts';
-import { excerpt, quote } from './wording.ts';
+import { excerpt, listed } from './wording.ts';
 
 const description = z.string().max(1024).optional();
 
@@ -39,10 +39,10 @@ const accepts: Record<Parameter['type'], { schema: z.ZodType<Scalar>; expected: 
 function problemWith(declared: Parameter, value: unknown): string | undefined {
   const { schema, expected } = accepts[declared.type];
   if (!schema.safeParse(value).success) {
-    return `is a ${declared.type} and takes ${expected}, not ${excerpt(value)}`;
+    return `is of type ${declared.type} and takes ${expected}, not ${excerpt(value)}`;
   }
   if (declared.type === 'String' && declared.enumValues && !declared.enumValues.includes(value as string)) {
-    return `takes one of ${declared.enumValues.map((item) => quote(item)).join(', ')}, not ${excerpt(value)}`;
+    return `takes one of ${listed(declared.enumValues)}, not ${excerpt(value)}`;
   }
   return undefined;
 }
@@ -55,10 +55,9 @@ export function parameterValues(
   const problems: Problem[] = [];
   for (const name of Object.keys(given)) {
     if (!Object.hasOwn(declared, name)) {
-      const known = Object.keys(declared).join(', ') || 'none';
       problems.push({
         path: childPath('parameters', name),
-        message: `is not declared by the pipeline (declared: ${known})`,
+        message: `is not declared by the pipeline (declared: ${listed(Object.keys(declared))})`,
       });
     }
   }

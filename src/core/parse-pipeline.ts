@@ -2,7 +2,15 @@ import { SluiceError } from './errors.ts';
 import { resolveExpressions, type Json } from './expressions.ts';
 import { parameterValues, parameters as parametersSchema, type Parameters } from './parameters.ts';
 import { pipelineSchema, type ExecutionMode, type JobStep, type Pipeline } from './pipeline.ts';
-import { childPath, parseWith, refuseHostileShape, refuseProblems } from './problems.ts';
+import {
+  check,
+  childPath,
+  parseWith,
+  refuse,
+  refuseHostileShape,
+  refuseProblems,
+  type Problem,
+} from './problems.ts';
 
 /** What a run may override. */
 export interface Overrides {
@@ -36,27 +44,31 @@ export function parsePipeline(what: string, file: unknown, overrides: Overrides 
   }
   const { values, problems } = parameterValues(declared, given);
 
-  const resolved = resolveExpressions(
-    { ...file, parameters: null },
-    { declared: new Set(Object.keys(declared)), values },
-  );
-  problems.push(...resolved.problems);
-  for (const name of Object.keys(declared)) {
-    if (!resolved.used.has(name))
-      problems.push({
-        path: childPath('parameters', name),
-        message: 'is declared, but nothing refers to it',
-      });
-  }
-  refuseProblems(what, problems);
+  const names = new Set(Object.keys(declared));
+  const resolved = resolveExpressions({ ...file, parameters: null }, { declared: names, values });
+  problems.push(...resolved.problems, ...unusedParameters(names, resolved.used));
 
   const mode = overrides.executionMode === undefined ? {} : { executionMode: overrides.executionMode };
-  const pipeline = parseWith(what, pipelineSchema, {
+  const checked = check(pipelineSchema, {
     ...(resolved.value as Record<string, Json>),
     ...mode,
     parameters: declared,
   });
-  return { pipeline, parameters: Object.fromEntries(values) };
+  if (checked.isValid && problems.length === 0) {
+    return { pipeline: checked.value, parameters: Object.fromEntries(values) };
+  }
+  // Of an expression without a value there is nothing more to say than why it has none.
+  const others = checked.isValid ? [] : checked.problems;
+  return refuse(what, [...problems, ...others.filter(({ path }) => !resolved.unresolved.has(path))]);
+}
+
+function unusedParameters(declared: ReadonlySet<string>, used: ReadonlySet<string>): Problem[] {
+  return [...declared]
+    .filter((name) => !used.has(name))
+    .map((name) => ({
+      path: childPath('parameters', name),
+      message: 'is declared, but nothing refers to it',
+    }));
 }
 
 function parseParameters(what: string, raw: unknown): Parameters {

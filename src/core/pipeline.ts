@@ -3,7 +3,7 @@ import * as field from './fields.ts';
 import { comparisons, type Comparison, type Rule } from './gate.ts';
 import { sageMakerName } from './jobs.ts';
 import { parameters } from './parameters.ts';
-import { quote } from './wording.ts';
+import { listed, quote } from './wording.ts';
 
 /** The largest pipeline file, in bytes: what Temporal passes in one payload with room to spare. */
 export const maxPipelineBytes = 256 * 1024;
@@ -13,7 +13,7 @@ export type ExecutionMode = z.infer<typeof field.executionMode>;
 const scriptOrEntrypoint = {
   check: (step: { script?: string | undefined; entrypoint?: string[] | undefined }) =>
     (step.script === undefined) !== (step.entrypoint === undefined),
-  params: { message: 'needs either "script" or "entrypoint"' },
+  message: 'needs either "script" or "entrypoint"',
 };
 
 /** What the check above and the one of the condition say, in JSON Schema. */
@@ -28,7 +28,7 @@ const preprocess = z
     input: field.location,
     outputs: field.outputNames.describe('Folders that the script fills; the other steps read them.'),
   })
-  .refine(scriptOrEntrypoint.check, scriptOrEntrypoint.params)
+  .refine(scriptOrEntrypoint.check, scriptOrEntrypoint.message)
   .meta(exactlyOne(['script', 'entrypoint']));
 
 const train = z
@@ -41,7 +41,7 @@ const train = z
       .optional()
       .describe('Outputs of "preprocess" that training reads. Default: all but "test".'),
   })
-  .refine(scriptOrEntrypoint.check, scriptOrEntrypoint.params)
+  .refine(scriptOrEntrypoint.check, scriptOrEntrypoint.message)
   .meta(exactlyOne(['script', 'entrypoint']));
 
 /** Its name stands in a URI, and so does the name of what is read. */
@@ -61,7 +61,7 @@ const evaluate = z
       .describe('Outputs of "preprocess" that evaluation reads. Default: those that training did not get.'),
     report: report.describe('The JSON file that the script writes into its output "evaluation".'),
   })
-  .refine(scriptOrEntrypoint.check, scriptOrEntrypoint.params)
+  .refine(scriptOrEntrypoint.check, scriptOrEntrypoint.message)
   .meta(exactlyOne(['script', 'entrypoint']));
 
 const comparisonNames = Object.keys(comparisons) as Comparison[];
@@ -137,7 +137,7 @@ const steps = z.strictObject({
 const exclusiveImage = {
   check: (where: { image?: string | undefined; framework?: unknown }) =>
     where.image === undefined || where.framework === undefined,
-  params: { message: 'takes "framework" or "image", not both' },
+  message: 'takes "framework" or "image", not both',
 };
 
 /** The pipeline file, its expressions resolved. */
@@ -155,7 +155,7 @@ export const pipelineSchema = z
     code: field.location.describe('The folder of the scripts: a path relative to the root of the worker.'),
     steps,
   })
-  .refine(exclusiveImage.check, exclusiveImage.params)
+  .refine(exclusiveImage.check, exclusiveImage.message)
   .superRefine(checkReferences);
 
 export type Pipeline = z.infer<typeof pipelineSchema>;
@@ -176,15 +176,12 @@ function checkReferences(
   ] as const) {
     for (const [index, name] of (names ?? []).entries()) {
       if (!outputs.includes(name))
-        problem(
-          [step, key, index],
-          `${quote(name)} is not an output of preprocess (${outputs.map((output) => quote(output)).join(', ')})`,
-        );
+        problem([step, key, index], `${quote(name)} is not an output of preprocess (${listed(outputs)})`);
     }
   }
   for (const step of ['preprocess', 'train', 'evaluate'] as const) {
     const own = pipeline.steps[step];
-    if (!exclusiveImage.check(own)) problem([step], exclusiveImage.params.message);
+    if (!exclusiveImage.check(own)) problem([step], exclusiveImage.message);
     if ((own.image ?? own.framework ?? pipeline.image ?? pipeline.framework) === undefined) {
       problem([step], 'needs a "framework" or an "image", here or at the top level');
     }

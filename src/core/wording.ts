@@ -20,16 +20,24 @@ export function excerpt(value: unknown, max = 200): string {
 
 function asJson(value: unknown): string {
   try {
-    return JSON.stringify(value);
+    return (JSON.stringify(value) as string | undefined) ?? typeof value;
   } catch {
     // Circular, or nested too deep to be written.
-    return String(value);
+    return 'what cannot be written as JSON';
   }
 }
 
 /** Text of others without quotation marks, on one line. */
 export function oneLine(text: string): string {
   return escaped(text);
+}
+
+/** Names for a message, the first twenty. */
+export function listed(names: Iterable<string>): string {
+  const all = [...names];
+  const shown = all.slice(0, 20).map((name) => (/^[\w.-]+$/.test(name) ? name : quote(name)));
+  if (all.length > shown.length) shown.push(`… and ${all.length - shown.length} more`);
+  return shown.join(', ') || 'none';
 }
 
 /** A whole message: its lines stay lines, colours go, other controls are escaped. */

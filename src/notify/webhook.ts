@@ -11,7 +11,7 @@ const maxTextLength = 4000;
 export function createWebhookNotifier({ timeoutMs = 10_000 } = {}): Notifier {
   return {
     async notify({ webhook }, notification, signal) {
-      const { url, headers } = withoutUser(new URL(webhook));
+      const { url, headers } = withoutUser(parseAddress(webhook));
       const timeout = AbortSignal.timeout(timeoutMs);
       const response = await fetch(url, {
         method: 'POST',
@@ -46,6 +46,13 @@ function refusal(host: string, status: number): SluiceError {
     `The webhook at ${host} answered ${status}${redirected}`,
     { details: { host, status } },
   );
+}
+
+/** The error of `new URL` holds the address, which may be a secret; that of `fetch` for another protocol looks like a fault of the network. */
+function parseAddress(webhook: string): URL {
+  const url = URL.canParse(webhook) ? new URL(webhook) : undefined;
+  if (url && ['http:', 'https:'].includes(url.protocol)) return url;
+  throw new SluiceError('InvalidInput', 'A webhook is no http:// or https:// address');
 }
 
 /** `fetch` refuses addresses with a user in them, and quotes them in the message. */

@@ -30,6 +30,7 @@ export async function readRecord<Shape>(
 ): Promise<Shape | undefined> {
   const text = await readFile(file, 'utf8').catch((error: NodeJS.ErrnoException) => {
     if (error.code === 'ENOENT') return undefined;
+    if (error.code === 'EISDIR') throw damaged(file, 'it is a folder');
     throw error;
   });
   if (text === undefined) return undefined;

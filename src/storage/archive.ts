@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { createReadStream, createWriteStream } from 'node:fs';
-import { lstat, mkdir, readdir, rename, rm, symlink } from 'node:fs/promises';
+import { lstat, mkdir, readdir, rename, rm, stat, symlink } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { pipeline } from 'node:stream/promises';
 import { createGunzip, createGzip, constants } from 'node:zlib';
@@ -16,6 +16,7 @@ type Source = Extract extends AsyncIterable<infer Item> ? Item : never;
  */
 export async function extractArchive(archive: string, folder: string, limits = archiveLimits): Promise<void> {
   const checker = createEntryChecker(archive, limits);
+  await checkIsFile(archive);
   const extract = tar.extract();
   await mkdir(folder, { recursive: true });
   await together(archive, (signal) => [
@@ -52,6 +53,7 @@ export async function repackModel(
   limits = archiveLimits,
 ): Promise<void> {
   const checker = createEntryChecker(archive, limits);
+  await checkIsFile(archive);
   const aside = join(dirname(target), `.${randomUUID()}.tar.gz`);
   await mkdir(dirname(target), { recursive: true });
   const extract = tar.extract();
@@ -107,6 +109,14 @@ async function packFolder(pack: Pack, folder: string, prefix: string, signal: Ab
       await pipeline(createReadStream(path), sink, { signal });
     }
   }
+}
+
+/** Reading a FIFO would wait for a writer. */
+async function checkIsFile(archive: string): Promise<void> {
+  const found = await stat(archive).catch((error: unknown) => {
+    throw asArchiveError(archive, error);
+  });
+  if (!found.isFile()) throw new SluiceError('OutputMissing', `${archive} is not a file`);
 }
 
 /** Streams that end together: when one fails the others are ended, and what is to blame is thrown. */

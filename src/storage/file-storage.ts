@@ -19,7 +19,7 @@ export function createFileStorage(folder: string, readable: readonly string[]): 
   const localPath = (uri: string): string => {
     const path = toPath(uri);
     if (path !== undefined && isAllowed(path)) return path;
-    throw new SluiceError('InvalidInput', `${uri} is neither below ${folders.join(' nor below ')}`);
+    throw new SluiceError('InvalidInput', `${uri} is no file:// URI below ${folders.join(' or ')}`);
   };
   const uploadedPath = (sha256: string, source: string) =>
     join(folder, 'uploads', sha256, basename(source) || 'root');
@@ -51,8 +51,7 @@ export function createFileStorage(folder: string, readable: readonly string[]): 
       const path = localPath(uri);
       const refuse = (reason: string) =>
         new SluiceError('OutputMissing', `${path} ${reason}`, { details: { uri } });
-      const handle = await openFile(path);
-      if (handle === undefined) throw refuse('does not exist');
+      const handle = await openFile(path, refuse);
       try {
         const found = await handle.stat();
         if (!found.isFile()) throw refuse('is not a file');
@@ -86,9 +85,11 @@ function containsReally(folder: string, path: string): boolean {
 }
 
 /** Without waiting for a writer, should it be a FIFO. */
-async function openFile(path: string): Promise<FileHandle | undefined> {
+async function openFile(path: string, refuse: (reason: string) => SluiceError): Promise<FileHandle> {
   return open(path, constants.O_RDONLY | constants.O_NONBLOCK).catch((error: NodeJS.ErrnoException) => {
-    if (error.code === 'ENOENT' || error.code === 'ENOTDIR' || error.code === 'ELOOP') return undefined;
+    if (['ENOENT', 'ENOTDIR', 'ELOOP'].includes(error.code ?? '')) throw refuse('does not exist');
+    // A socket.
+    if (error.code === 'ENXIO') throw refuse('is not a file');
     throw error;
   });
 }

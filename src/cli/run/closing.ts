@@ -4,7 +4,8 @@ import { gateLine } from './view.ts';
 /** What a person wants to know at the end: the outcome, why, and where the results are. */
 export function closingLines(report: RunReport, page: string | null): string[] {
   const { outcome, failure, transform, modelPackage, model } = report;
-  const lines = [`Outcome: ${outcome}${report.metric?.value == null ? '' : `, ${gateLine(report)}`}`];
+  const measured = typeof report.metric?.value === 'number';
+  const lines = [`Outcome: ${outcome}${measured ? `, ${gateLine(report)}` : ''}`];
   if (failure) lines.push(`${failure.code}: ${failure.message}`);
   if (model) lines.push(`Model: ${model}`);
   if (transform) lines.push(`Predictions: ${transform.output} (${transform.records ?? '?'} records)`);

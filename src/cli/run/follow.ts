@@ -16,7 +16,7 @@ interface FollowOptions {
   line: Line;
   run: RunRef;
   taskQueue: string;
-  show(report: RunReport): void;
+  show: (report: RunReport) => void;
   tell: Tell;
 }
 
@@ -37,7 +37,6 @@ export async function followRun({ line, run, taskQueue, show, tell }: FollowOpti
   };
   const begun = Date.now();
   let workerMissing = false;
-  // eslint-disable-next-line @typescript-eslint/no-unnecessary-condition -- changes while we wait
   while (open) {
     await Promise.race([ask(), ended]);
     if (!workerMissing && !hasBegun(last) && Date.now() - begun > workerPatienceMs) {
@@ -78,8 +77,9 @@ export async function hasWorker(
   const { pollers } = await client.workflowService.describeTaskQueue({
     namespace,
     taskQueue: { name },
+    // eslint-disable-next-line @typescript-eslint/no-unsafe-enum-assignment -- the enum is in a package that is not ours to import
     taskQueueType: workflowTasks,
   });
-  const seen = (pollers ?? []).map(({ lastAccessTime }) => Number(lastAccessTime?.seconds ?? 0) * 1000);
+  const seen = pollers.map(({ lastAccessTime }) => Number(lastAccessTime?.seconds ?? 0) * 1000);
   return seen.some((time) => Date.now() - time < 75_000);
 }

@@ -16,7 +16,7 @@ export async function findRun(line: Line, workflowId: string): Promise<FoundRun>
     const { runId, status } = await line.patiently(({ client }) =>
       client.workflow.getHandle(workflowId).describe(),
     );
-    return { workflowId, runId, open: status.name === 'RUNNING' };
+    return { workflowId, runId, open: status.name === 'RUNNING' || status.name === 'PAUSED' };
   } catch (error) {
     if (!(error instanceof WorkflowNotFoundError)) throw error;
     const { server } = line.session;

@@ -6,11 +6,11 @@ import { alignColumns, printable, type Tell } from '../output.ts';
 
 /** Shows the state of a run while it goes on. */
 export interface View {
-  show(report: RunReport): void;
+  show: (report: RunReport) => void;
   /** Says something between two states. */
   tell: Tell;
   /** Leaves the last state on the screen. */
-  close(): void;
+  close: () => void;
 }
 
 /** On a terminal a table that lives, else a plain line for each change. */

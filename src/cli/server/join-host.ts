@@ -33,10 +33,10 @@ export async function joinHost<T>(
         tell(greeting(record, own !== null));
         return joined;
       }
-    } else if (own === null || own.child.exitCode !== null) {
-      if (own !== null && own.child.exitCode !== 0) throw own.explain();
+    } else if (own === null || isOver(own)) {
+      if (own?.child.exitCode) throw own.explain();
       own ??= announceStart(config, files, tell);
-      if (own.child.exitCode !== null) own = startHost(config, files);
+      if (isOver(own)) own = startHost(config, files);
     }
     if (Date.now() > deadline)
       throw new SluiceError('ServiceUnavailable', `No Temporal server came up; see ${files.hostLog}`);
@@ -48,6 +48,9 @@ interface StartedHost {
   child: ChildProcess;
   explain(): SluiceError;
 }
+
+/** By itself, or killed. */
+const isOver = ({ child }: StartedHost) => child.exitCode !== null || child.signalCode !== null;
 
 function announceStart(config: Config, files: HostFiles, tell: Tell): StartedHost {
   const where = relative(process.cwd(), files.folder);

@@ -1,7 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { isGrpcServiceError } from '@temporalio/client';
 import type { Config } from '../../config.ts';
-import { SluiceError } from '../../core/errors.ts';
 import type { Tell } from '../output.ts';
 import { openSession, type Session } from './session.ts';
 
@@ -36,6 +35,9 @@ export async function openLine(config: Config, tell: Tell): Promise<Line> {
     }
     await old.close().catch(() => undefined);
   };
+  // One of those who noticed makes the new connection.
+  const reopenOnce = (used: Session) =>
+    used === session ? (reopening ??= reopen().finally(() => (reopening = null))) : Promise.resolve();
   return {
     get session() {
       return session;
@@ -43,6 +45,7 @@ export async function openLine(config: Config, tell: Tell): Promise<Line> {
     async patiently(work) {
       let deadline = Date.now() + patienceMs;
       for (;;) {
+        if (!session.isCurrent()) await reopenOnce(session);
         const used = session;
         const begun = Date.now();
         try {
@@ -50,9 +53,8 @@ export async function openLine(config: Config, tell: Tell): Promise<Line> {
         } catch (error) {
           // A call that lasted (a long poll) did reach the server.
           if (Date.now() - begun > 20_000) deadline = Date.now() + patienceMs;
-          if (closed || !isPassing(error) || Date.now() > deadline) throw error;
-          // One of those who noticed makes the new connection.
-          if (used === session) await (reopening ??= reopen().finally(() => (reopening = null)));
+          if (closed || (!isPassing(error) && used.isCurrent()) || Date.now() > deadline) throw error;
+          await reopenOnce(used);
           await sleep(200);
         }
       }

@@ -20,6 +20,8 @@ export interface ServerInfo {
 export interface Session {
   readonly server: ServerInfo;
   readonly client: Client;
+  /** False when the host that was joined is gone: another program's server may have got its address. */
+  isCurrent(): boolean;
   close(): Promise<void>;
 }
 
@@ -43,11 +45,12 @@ export async function openSession(config: Config, tell: Tell): Promise<Session> 
   const configured = configuredServer();
   const server = findServer(config);
   if (configured !== null && server !== null) {
-    return sessionOf(server, await connect(configured.options, configured.source));
+    return sessionOf(server, await connect(configured.options, configured.source), () => true);
   }
   return joinHost(config, tell, async (record) => {
     const connection = await Connection.connect({ address: record.address, connectTimeout: 2000 });
-    return sessionOf(infoOf(record), connection);
+    const isCurrent = () => runningHost(hostFiles(config.home))?.pid === record.pid;
+    return sessionOf(infoOf(record), connection, isCurrent);
   });
 }
 
@@ -60,9 +63,9 @@ function infoOf({ lasting, address, namespace, uiUrl }: HostRecord): ServerInfo 
   return { kind: lasting ? 'dev' : 'embedded', address, namespace, uiUrl };
 }
 
-function sessionOf(server: ServerInfo, connection: Connection): Session {
+function sessionOf(server: ServerInfo, connection: Connection, isCurrent: () => boolean): Session {
   const client = new Client({ connection, namespace: server.namespace });
-  return { server, client, close: () => connection.close() };
+  return { server, client, isCurrent, close: () => connection.close() };
 }
 
 async function connect(options: ConnectOptions, source: string): Promise<Connection> {

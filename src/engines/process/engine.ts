@@ -10,7 +10,7 @@ import { readLogTail } from './log-tail.ts';
 import { prepareJob } from './prepare.ts';
 import { requestHash } from './request-hash.ts';
 import { checkRequest } from './requirements.ts';
-import { startSupervisor } from './start.ts';
+import { createStarter } from './start.ts';
 import { endedState, lostState, parseExit } from './states.ts';
 
 export interface ProcessEngineOptions {
@@ -37,6 +37,7 @@ export function createProcessEngine(options: ProcessEngineOptions): Engine {
   const jobsDir = resolve(options.jobsDir);
   const supervisorPython = options.supervisorPython ?? options.python;
   const files = (name: string) => jobFolder(jobsDir, name);
+  const startSupervisor = createStarter(supervisorPython, jobsDir);
   let isolation: Isolation | undefined;
 
   return {
@@ -59,7 +60,7 @@ export function createProcessEngine(options: ProcessEngineOptions): Engine {
         if (!made) await adopt(name, folder, hash);
       }
       signal.throwIfAborted();
-      if (!(await exists(folder.started))) await startSupervisor(supervisorPython, folder);
+      if (!(await exists(folder.started))) await startSupervisor(folder);
       return { engine: 'process', name };
     },
 

@@ -53,8 +53,12 @@ except OSError as error:
 /** Runs supervisors as a user without any right; the engine that prepares stays root. */
 const asNobody = () =>
   fakePython(`
-for folder; do :; done
-chown -R 65534:65534 "$folder"
+told=$(mktemp)
+cat > "$told"
+[ -s "$told" ] || exit 0
+chown -R 65534:65534 "$(tr -d '\\0' < "$told")"
+exec < "$told"
+rm "$told"
 exec setpriv --reuid=65534 --regid=65534 --clear-groups ${systemPython} "$@"`);
 
 function whyNotNobody(): string | null {

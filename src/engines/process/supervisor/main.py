@@ -1,4 +1,5 @@
-"""Starts the supervisor: `python -I -S main.py JOB_FOLDER`, or `main.py --probe` to try the namespaces.
+"""Starts the supervisor: `python -I -S main.py JOB_FOLDER`; `main.py --wait` to be told the folder by standard input, or
+`main.py --probe` to try the namespaces.
 
 Only the launcher: Python caches the byte code of imported modules, never that of the script itself.
 """
@@ -19,6 +20,32 @@ def close_inherited():
                 pass
 
 
+def wait_for_folder():
+    """What is slow is done by then. Without a folder nobody needs this supervisor: the engine has ended."""
+    if sys.platform == "linux":
+        import namespaces  # noqa: F401
+    import outputs  # noqa: F401
+
+    data = b""
+    while not data.endswith(b"\0"):
+        more = os.read(0, 4096)
+        if not more:
+            sys.exit(0)
+        data += more
+    folder = os.fsdecode(data[:-1])
+    null = os.open(os.devnull, os.O_RDWR)
+    os.dup2(null, 0)
+    try:
+        log = os.open(os.path.join(folder, "supervisor.log"), os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
+    except PermissionError:
+        # It is for complaints about Sluice itself; a job runs without.
+        log = os.dup(null)
+    os.dup2(log, 2)
+    for descriptor in (null, log):
+        os.close(descriptor)
+    return folder
+
+
 if __name__ == "__main__":
     close_inherited()
     if sys.argv[1] == "--probe":
@@ -27,4 +54,4 @@ if __name__ == "__main__":
         sys.exit(probe())
     from supervise import supervise
 
-    supervise(sys.argv[1])
+    supervise(wait_for_folder() if sys.argv[1] == "--wait" else sys.argv[1])

@@ -1,0 +1,94 @@
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { until } from '../support/until.ts';
+import { createRoot, jsonFrom, type Command, type Root } from './fixtures.ts';
+
+let root: Root;
+beforeEach(() => {
+  root = createRoot();
+});
+afterEach(() => root.remove());
+
+const stuck = () => root.pipeline({ train: 'sleep 300' });
+const training = () => until(() => root.ledgerLines().includes('train'), 30);
+
+/** A run whose training never ends. */
+async function startStuck(...more: string[]): Promise<Command> {
+  const run = root.start(['run', stuck(), '--json', '--workflow-id', 'stuck', ...more]);
+  await Promise.race([training(), run.ended]);
+  expect(root.jobProcesses(), run.stderr()).not.toEqual([]);
+  return run;
+}
+
+describe('Ctrl-C', { timeout: 60_000 }, () => {
+  it('cancels a run of our own server and waits until its job is gone', async () => {
+    const run = await startStuck();
+    run.signal('SIGINT');
+    const ended = await run.ended;
+    expect(root.jobProcesses()).toEqual([]);
+    expect(ended.code, ended.stderr).toBe(130);
+    expect(ended.stderr).toContain('Cancelling the run');
+    expect(jsonFrom(ended)).toMatchObject({ workflowId: 'stuck', outcome: 'canceled' });
+    await root.hostGone();
+  });
+
+  it('leaves at once when it comes twice, and the run is cancelled none the less', async () => {
+    const run = await startStuck();
+    run.signal('SIGINT');
+    await until(() => run.stderr().includes('Cancelling'));
+    const before = performance.now();
+    run.signal('SIGINT');
+    const ended = await run.ended;
+    expect(performance.now() - before).toBeLessThan(1000);
+    expect(ended).toMatchObject({ code: 130, stdout: '' });
+    await root.hostGone();
+    expect(root.jobProcesses()).toEqual([]);
+  });
+});
+
+describe('a server that stays', { timeout: 90_000 }, () => {
+  it('lets a run go on without who started it', async () => {
+    const dev = await root.dev();
+    const run = await startStuck();
+    run.signal('SIGINT');
+    const ended = await run.ended;
+    expect(ended).toMatchObject({ code: 130, stdout: '' });
+    expect(ended.stderr).toMatch(/the run goes on .*sluice cancel stuck/);
+    expect(jsonFrom(await root.sluice('status', 'stuck', '--json'))).toMatchObject({ outcome: 'running' });
+    expect(root.jobProcesses()).not.toEqual([]);
+    const again = await root.sluice('run', stuck(), '--workflow-id', 'stuck');
+    expect(again).toMatchObject({ code: 2, stdout: '' });
+    const cancel = await root.sluice('cancel', 'stuck');
+    expect(cancel, cancel.stderr).toMatchObject({ code: 0, stdout: 'stuck: canceled\n' });
+    expect(root.jobProcesses()).toEqual([]);
+
+    const started = await root.sluice('run', root.pipeline(), '--detach');
+    expect(started.code, started.stderr).toBe(0);
+    const ref = jsonFrom<{ workflowId: string }>(started);
+    expect(Object.keys(ref)).toEqual(['workflowId', 'runId']);
+    const outcome = async () =>
+      jsonFrom(await root.sluice('status', ref.workflowId, '--json')).outcome as string;
+    await until(async () => (await outcome()) !== 'running', 30);
+    expect(await outcome()).toBe('accepted');
+
+    const second = await root.sluice('dev');
+    expect(second).toMatchObject({ code: 1, stdout: '' });
+    expect(second.stderr).toContain('`sluice dev` runs already');
+    dev.signal('SIGINT');
+    expect(await dev.ended).toMatchObject({ code: 0 });
+    expect(root.host()).toBeNull();
+  });
+});
+
+describe('kill -9 of the server of a run', { timeout: 90_000 }, () => {
+  it('costs some seconds and no job', async () => {
+    const file = root.pipeline({ train: 'sleep 3; echo a model > "$base/model/m.txt"' });
+    const run = root.start(['run', file, '--json']);
+    await training();
+    process.kill(root.host()!.pid, 'SIGKILL');
+    const ended = await run.ended;
+    expect(ended.code, ended.stderr).toBe(0);
+    expect(jsonFrom(ended)).toMatchObject({ outcome: 'accepted' });
+    expect(root.ledgerLines()).toEqual(['preprocess', 'train', 'evaluate']);
+    await root.hostGone();
+  });
+});

@@ -1,0 +1,119 @@
+import { describe, expect, it } from 'vitest';
+import { alignColumns, printable } from '../../src/cli/output.ts';
+import { lineAndColumn, parseAssignments } from '../../src/cli/pipeline-file.ts';
+import { plainView, tableOf } from '../../src/cli/run/view.ts';
+import { newReport, withStep } from '../../src/core/run-report.ts';
+import type { RunReport } from '../../src/core/run.ts';
+
+const reasonOf = (text: string) => {
+  try {
+    JSON.parse(text);
+  } catch (error) {
+    return (error as Error).message;
+  }
+  throw new Error(`${text} is JSON`);
+};
+
+const began = '2026-01-01T00:00:00.000Z';
+const training: RunReport = {
+  ...newReport(),
+  ...withStep(newReport(), 'train', {
+    status: 'running',
+    engine: 'process',
+    jobName: 'job-1',
+    startedAt: began,
+  }),
+};
+const decided: RunReport = {
+  ...newReport(),
+  ...withStep(newReport(), 'condition', { status: 'succeeded', seconds: 0.04 }),
+  metric: { name: 'mse', value: 6, comparison: 'lessThanOrEqualTo', threshold: 7 },
+};
+
+describe('lineAndColumn', () => {
+  it.each([
+    ['{\n  "a": }', 'line 2, column 8'],
+    ['{"a" 1}', 'line 1, column 6'],
+    ['{\n"a": 1\n', 'line 3, column 1'],
+    ['{"a":\n"line 7"\n  "b"}', 'line 3, column 3'],
+    [`[${'1,\n'.repeat(5000)}x]`, 'line 5001, column 1'],
+  ])('finds the place in %j', (text, place) => {
+    const reason = reasonOf(text);
+    expect(lineAndColumn(text, reason) || reason.replace(/.*\((line \d+) (column \d+)\)$/, '; $1, $2')).toBe(
+      `; ${place}`,
+    );
+  });
+
+  it('says nothing about a reason that has no place', () => {
+    expect(lineAndColumn('{}', 'it starts with a byte order mark')).toBe('');
+  });
+});
+
+describe('parseAssignments', () => {
+  it('keeps what comes behind the first equals sign', () => {
+    expect(parseAssignments(['a=1', 'b=x=y', 'c='])).toEqual({ a: '1', b: 'x=y', c: '' });
+  });
+
+  it('keeps a name that objects have by themselves', () => {
+    expect(Object.entries(parseAssignments(['__proto__=1', 'constructor=2']))).toEqual([
+      ['__proto__', '1'],
+      ['constructor', '2'],
+    ]);
+  });
+
+  it.each([[['a']], [['=1']], [['']], [['a=1', 'a=2']]])('refuses %j', (given) => {
+    expect(() => parseAssignments(given)).toThrow(/--param/);
+  });
+});
+
+describe('printable', () => {
+  it('strips what would drive a terminal and keeps lines, tabs and letters', () => {
+    const hostile = '\u001b[31mred\u001b[0m \u001b]0;title\u0007x\u0000\u0008\r\u009b2Jy\u007f\tä→漢\n';
+    const text = printable(hostile);
+    expect(text).toMatch(/^red .*\tä→漢\n$/);
+    // eslint-disable-next-line no-control-regex -- control characters are what is to be found
+    expect(text).not.toMatch(/[\u0000-\u0008\u000b-\u001f\u007f-\u009f]/);
+  });
+});
+
+describe('alignColumns', () => {
+  it('makes every column as wide as its widest cell', () => {
+    expect(
+      alignColumns([
+        ['a', 'long', ''],
+        ['bb', 'c', 'd'],
+      ]),
+    ).toEqual(['a   long', 'bb  c     d']);
+  });
+});
+
+describe('tableOf', () => {
+  it('shows how long the running step has taken', () => {
+    const lines = tableOf(training, Date.parse(began) + 4200);
+    expect(lines).toHaveLength(8);
+    expect(lines[1]).toMatch(/train +running +process +4 s +job-1$/);
+  });
+
+  it('never shows a negative time when the clocks differ', () => {
+    expect(tableOf(training, Date.parse(began) - 5000)[1]).toContain('0 s');
+  });
+
+  it('ends with the metric against its threshold', () => {
+    expect(tableOf(decided, 0).at(-1)).toBe('mse = 6 (accepted if ≤ 7)');
+  });
+});
+
+describe('plainView', () => {
+  it('writes one line for each change and none for steps that did not begin', () => {
+    const lines: string[] = [];
+    const view = plainView((line) => lines.push(line));
+    for (const report of [newReport(), training, training, decided, decided]) view.show(report);
+    view.tell('Said in between');
+    view.close();
+    expect(lines).toEqual([
+      'train: running (process, job-1)',
+      'condition: succeeded in 0.0 s: mse = 6 (accepted if ≤ 7)',
+      'Said in between',
+    ]);
+  });
+});

@@ -1,0 +1,171 @@
+import { mkdir, writeFile } from 'node:fs/promises';
+import { availableParallelism } from 'node:os';
+import { join, resolve } from 'node:path';
+import { describe, expect, it } from 'vitest';
+import { projectFolder, readConfig } from '../src/config.ts';
+import { folderPerTest } from './support/folders.ts';
+
+const folder = folderPerTest();
+const toolchainFile = () => join(folder(), 'toolchain.json');
+const read = (env: Record<string, string>) => readConfig(env, toolchainFile());
+
+describe('without any variable', () => {
+  it('everything lies below the working folder', () => {
+    const home = join(process.cwd(), '.sluice');
+    expect(read({})).toMatchObject({
+      root: process.cwd(),
+      home,
+      storageFolder: join(home, 'storage'),
+      registryFolder: join(home, 'registry'),
+      jobsFolder: join(home, 'jobs'),
+    });
+  });
+
+  it('everything else has a value too', () => {
+    expect(read({})).toMatchObject({
+      taskQueue: 'sluice',
+      isolation: 'auto',
+      localSlots: availableParallelism(),
+      python: null,
+      temporalCli: null,
+      logLevel: 'info',
+      logFormat: process.stderr.isTTY ? 'pretty' : 'json',
+      shutdownSeconds: 10,
+    });
+  });
+});
+
+describe('the folders', () => {
+  it('follow the root, which may be relative to the working folder', () => {
+    const root = resolve('some/project');
+    for (const SLUICE_ROOT of ['some/project', './some/project/', 'some/other/../project', root]) {
+      expect(read({ SLUICE_ROOT })).toMatchObject({
+        root,
+        home: join(root, '.sluice'),
+        storageFolder: join(root, '.sluice', 'storage'),
+      });
+    }
+  });
+
+  it('may be relative to the root or absolute', () => {
+    const env = { SLUICE_ROOT: '/project', SLUICE_HOME: 'home', SLUICE_STORAGE: 'data' };
+    expect(read(env)).toMatchObject({
+      home: '/project/home',
+      storageFolder: '/project/data',
+      jobsFolder: '/project/home/jobs',
+    });
+    expect(read({ ...env, SLUICE_HOME: '/var/sluice', SLUICE_STORAGE: '/mnt/data' })).toMatchObject({
+      home: '/var/sluice',
+      storageFolder: '/mnt/data',
+      registryFolder: '/var/sluice/registry',
+    });
+  });
+
+  it('of the project itself is the one with package.json', () => {
+    expect(projectFolder).toBe(resolve(import.meta.dirname, '..'));
+  });
+});
+
+describe('a variable', () => {
+  it('that is set decides', () => {
+    const env = {
+      SLUICE_TASK_QUEUE: 'mine',
+      SLUICE_PROCESS_ISOLATION: 'none',
+      SLUICE_LOCAL_SLOTS: '3',
+      SLUICE_PYTHON: '/usr/bin/python3',
+      SLUICE_LOG_LEVEL: 'debug',
+      SLUICE_LOG_FORMAT: 'pretty',
+      SLUICE_SHUTDOWN_SECONDS: '0.5',
+      TEMPORAL_CLI_PATH: '/usr/bin/temporal',
+    };
+    expect(read(env)).toMatchObject({
+      taskQueue: 'mine',
+      isolation: 'none',
+      localSlots: 3,
+      python: '/usr/bin/python3',
+      logLevel: 'debug',
+      logFormat: 'pretty',
+      shutdownSeconds: 0.5,
+      temporalCli: '/usr/bin/temporal',
+    });
+  });
+
+  it.each([
+    ['SLUICE_ROOT', ''],
+    ['SLUICE_HOME', ''],
+    ['SLUICE_STORAGE', ''],
+    ['SLUICE_TASK_QUEUE', ''],
+    ['SLUICE_LOCAL_ENGINE', 'docker'],
+    ['SLUICE_PROCESS_ISOLATION', 'yes'],
+    ['SLUICE_LOCAL_SLOTS', '0'],
+    ['SLUICE_LOCAL_SLOTS', '-1'],
+    ['SLUICE_LOCAL_SLOTS', '1.5'],
+    ['SLUICE_LOCAL_SLOTS', 'many'],
+    ['SLUICE_LOCAL_SLOTS', ''],
+    ['SLUICE_LOCAL_SLOTS', 'Infinity'],
+    ['SLUICE_PYTHON', ''],
+    ['SLUICE_LOG_LEVEL', 'INFO'],
+    ['SLUICE_LOG_LEVEL', 'silent'],
+    ['SLUICE_LOG_FORMAT', 'xml'],
+    ['SLUICE_SHUTDOWN_SECONDS', '-1'],
+    ['SLUICE_SHUTDOWN_SECONDS', 'soon'],
+    ['SLUICE_SHUTDOWN_SECONDS', 'Infinity'],
+    ['SLUICE_SHUTDOWN_SECONDS', ''],
+    ['SLUICE_SHUTDOWN_SECONDS', ' '],
+    ['TEMPORAL_CLI_PATH', ''],
+  ])('that is wrong is refused by its name: %s=%s', (name, value) => {
+    expect(() => read({ [name]: value })).toThrow(
+      expect.objectContaining({
+        code: 'InvalidInput',
+        message: expect.stringMatching(new RegExp(`^The environment is not valid:\\n {2}${name}: `)),
+      }),
+    );
+  });
+
+  it('that is wrong is told together with all others', () => {
+    expect(() => read({ SLUICE_LOCAL_SLOTS: '0', SLUICE_LOG_LEVEL: 'loud' })).toThrow(
+      /SLUICE_LOCAL_SLOTS[\s\S]*SLUICE_LOG_LEVEL/,
+    );
+  });
+
+  it('of somebody else is passed over', () => {
+    expect(() => read({ HOME: '', SLUICE_SKIP_SETUP: '1', PATH: '/bin' })).not.toThrow();
+  });
+});
+
+describe('what the set-up found', () => {
+  it('is used unless a variable says otherwise', async () => {
+    await writeFile(
+      toolchainFile(),
+      JSON.stringify({ temporal: '/found/temporal', python: '/found/python' }),
+    );
+    expect(read({})).toMatchObject({ temporalCli: '/found/temporal', python: '/found/python' });
+    expect(read({ SLUICE_PYTHON: '/own/python' })).toMatchObject({
+      temporalCli: '/found/temporal',
+      python: '/own/python',
+    });
+  });
+
+  it('may lack the Temporal CLI', async () => {
+    await writeFile(toolchainFile(), JSON.stringify({ temporal: null, python: '/found/python' }));
+    expect(read({})).toMatchObject({ temporalCli: null, python: '/found/python' });
+  });
+
+  it.each(['{"temporal": "/x', '', 'null', '{"python": 3, "temporal": null}'])(
+    'is refused by the name of its file when it is damaged: %j',
+    async (text) => {
+      await writeFile(toolchainFile(), text);
+      expect(() => read({})).toThrow(
+        expect.objectContaining({
+          code: 'InvalidInput',
+          message: expect.stringContaining(toolchainFile()),
+        }),
+      );
+    },
+  );
+
+  it('is refused by the name of its file when that is a folder', async () => {
+    await mkdir(toolchainFile());
+    expect(() => read({})).toThrow(toolchainFile());
+  });
+});

@@ -1,0 +1,96 @@
+import { expect, test } from 'vitest';
+import { resolveExpressions, type Json, type Scalar } from '../../src/core/expressions.ts';
+import { garbling } from './refusal.ts';
+
+const scope = {
+  declared: new Set(['text', 'count', 'share', 'flag', 'unset']),
+  values: new Map<string, Scalar>([
+    ['text', 'a/b'],
+    ['count', 3],
+    ['share', 0.5],
+    ['flag', false],
+  ]),
+};
+
+test.each<[string, Json, Json]>([
+  ['a parameter becomes its value', { Get: 'Parameters.text' }, 'a/b'],
+  ['the value keeps its type', [{ Get: 'Parameters.count' }, { Get: 'Parameters.flag' }], [3, false]],
+  ['values are joined', join('/', 'out', { Get: 'Parameters.count' }), 'out/3'],
+  ['numbers and booleans join as JSON writes them', join(' ', 0.5, 1e21, true), '0.5 1e+21 true'],
+  ['nothing joins to nothing', join('/'), ''],
+  ['joins may stand in joins', join('-', 'a', join('+', 'b', { Get: 'Parameters.share' })), 'a-b+0.5'],
+  ['"Get" beside another key is no expression', { Get: 'x', other: 1 }, { Get: 'x', other: 1 }],
+  ['a key of the prototype is a key', JSON.parse('{"constructor":1}') as Json, { constructor: 1 } as never],
+  [
+    'everything else stays as it is',
+    [null, 'Parameters.text', { a: [1.5] }],
+    [null, 'Parameters.text', { a: [1.5] }],
+  ],
+])('%s', (_title, value, expected) => {
+  expect(resolveExpressions(value, scope)).toMatchObject({ value: expected, problems: [] });
+});
+
+test.each<[string, Json, string, string]>([
+  [
+    'an undeclared parameter',
+    { a: [{ Get: 'Parameters.txet' }] },
+    'a[0]',
+    'refers to parameter "txet", which is not declared (declared: text, count, share, flag, unset)',
+  ],
+  [
+    'a name of the prototype',
+    { a: { Get: 'Parameters.constructor' } },
+    'a',
+    'refers to parameter "constructor", which',
+  ],
+  [
+    'another name space',
+    { a: { Get: 'Steps.train.Model' } },
+    'a',
+    '{"Get": "Steps.train.Model"} is not known: only "Parameters.<name>" is',
+  ],
+  ['no name', { a: { Get: 'Parameters.' } }, 'a', 'is not known'],
+  ['a Get that is no text', { a: { Get: { Get: 'x' } } }, 'a', '{"Get": {"Get":"x"}} is not known'],
+  [
+    'a join without separator',
+    { 'b c': { 'Std:Join': { Values: ['x'] } } },
+    '["b c"]',
+    '"Std:Join" takes {"On": string',
+  ],
+  ['a join with another key', { a: { 'Std:Join': { On: '', Values: [], By: 1 } } }, 'a', 'and nothing else'],
+  [
+    'a join of an object',
+    { a: join('', { x: 1 }) },
+    'a',
+    '"Std:Join" joins strings, numbers and booleans only',
+  ],
+  [
+    'a join of a bad reference',
+    { a: join('', 'x', { Get: 'Parameters.no' }) },
+    'a.Values[1]',
+    'refers to parameter "no"',
+  ],
+  [
+    'a reference that would garble the message',
+    { a: { Get: 'Parameters.\u001b[2J\u009b' } },
+    'a',
+    'refers to parameter "\\u001b[2J\\u009b"',
+  ],
+])('%s is a problem at its place', (_title, value, path, message) => {
+  const { problems } = resolveExpressions(value, scope);
+  expect(problems).toEqual([{ path, message: expect.stringContaining(message) }]);
+  expect(problems[0]?.message).not.toMatch(garbling);
+});
+
+test('it tells which parameters were referred to, also inside joins and without a value', () => {
+  const { used, problems } = resolveExpressions(
+    { a: { Get: 'Parameters.text' }, b: join('', { Get: 'Parameters.unset' }) },
+    scope,
+  );
+  expect(used).toEqual(new Set(['text', 'unset']));
+  expect(problems).toEqual([]);
+});
+
+function join(separator: string, ...values: Json[]): Json {
+  return { 'Std:Join': { On: separator, Values: values } };
+}

@@ -1,0 +1,60 @@
+import { spawnSync } from 'node:child_process';
+import { readFileSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
+import { describe, expect, it } from 'vitest';
+import { pipelineJsonSchema, runInputJsonSchema } from '../../src/core/json-schema.ts';
+
+const root = fileURLToPath(new URL('../..', import.meta.url));
+const stored = (name: string): unknown =>
+  JSON.parse(readFileSync(new URL(`../../schemas/${name}.schema.json`, import.meta.url), 'utf8'));
+
+type Node = Record<string, ReturnType<typeof JSON.parse>>;
+
+/** Paths of the properties that take a plain value and no expression. */
+function withoutExpressions(node: Node, path: string): string[] {
+  if (Array.isArray(node.anyOf)) {
+    return node.anyOf.some((option: Node) => option.$ref === '#/$defs/expression') ? [] : [path];
+  }
+  if (node.type === 'object') {
+    return Object.entries((node.properties ?? {}) as Node).flatMap(([key, inner]) =>
+      withoutExpressions(inner as Node, `${path}/${key}`),
+    );
+  }
+  return node.type === 'array' ? withoutExpressions(node.items as Node, `${path}/*`) : [path];
+}
+
+describe('the JSON Schemas', () => {
+  it('are those that the zod schemas make now', () => {
+    expect(stored('pipeline')).toEqual(pipelineJsonSchema());
+    expect(stored('run-input')).toEqual(runInputJsonSchema());
+  });
+
+  it('pass the check of `npm run schemas`', () => {
+    const { status, stderr } = spawnSync(process.execPath, ['scripts/schemas.js', '--check'], {
+      cwd: root,
+      encoding: 'utf8',
+      env: { ...process.env, SLUICE_SKIP_SETUP: '1' },
+    });
+    expect({ status, stderr }).toEqual({ status: 0, stderr: '' });
+  });
+
+  it('take an expression for every plain value but those of "parameters" and "$schema"', () => {
+    const { properties, $defs } = stored('pipeline') as Node;
+    expect(Object.keys($defs as Node)).toContain('expression');
+    const plain = Object.entries(properties as Node)
+      .filter(([key]) => key !== 'parameters' && key !== '$schema')
+      .flatMap(([key, node]) => withoutExpressions(node as Node, key));
+    expect(plain).toEqual([]);
+    expect(JSON.stringify([properties.parameters, properties.$schema])).not.toContain('#/$defs/expression');
+  });
+
+  it('say which dialect they are written in and allow no unknown keys', () => {
+    for (const name of ['pipeline', 'run-input']) {
+      expect(stored(name)).toMatchObject({
+        $schema: 'https://json-schema.org/draft/2020-12/schema',
+        type: 'object',
+        additionalProperties: false,
+      });
+    }
+  });
+});

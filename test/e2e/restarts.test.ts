@@ -1,0 +1,130 @@
+import { randomUUID } from 'node:crypto';
+import { readdir } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { WorkflowHandle } from '@temporalio/client';
+import { ApplicationFailure, WorkflowFailedError } from '@temporalio/client';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import type { RunReport } from '../../src/core/run.ts';
+import { processesWith } from '../support/processes.ts';
+import { makeShellRoot, uniqueSeconds, type ShellRoot } from '../support/shell-jobs.ts';
+import type { Running } from '../support/stack.ts';
+import { openStage, type Stage } from '../support/stage.ts';
+import { sleep, until } from '../support/until.ts';
+
+const each = ['preprocess', 'train', 'train-end', 'evaluate'];
+
+describe.skipIf(process.platform !== 'linux')('a run in mid-training', () => {
+  let stage: Stage;
+  let root: ShellRoot;
+  let worker: Running;
+  beforeEach(async () => {
+    stage = await openStage('restarts');
+    root = await makeShellRoot(stage.folder);
+    worker = await stage.startWorker();
+  });
+  afterEach(() => stage.close());
+
+  const startTraining = async (seconds: number) => {
+    const marker = uniqueSeconds(seconds);
+    const handle = await stage.client.workflow.start('trainingPipeline', {
+      taskQueue: 'sluice',
+      workflowId: `restarts-${randomUUID()}`,
+      args: [{ pipeline: root.pipeline('sleeping', marker) }],
+    });
+    await until(async () => (await processesWith(marker)).some(({ command }) => command.startsWith('sleep')));
+    return { marker, handle };
+  };
+
+  /** Starts a worker; the seconds from then until it has the run's job. */
+  const reattach = async (handle: WorkflowHandle) => {
+    const started = Date.now();
+    worker = await stage.startWorker();
+    await until(async () => {
+      const { raw } = await handle.describe();
+      return (raw.pendingActivities ?? []).some(
+        ({ lastWorkerIdentity }) => lastWorkerIdentity?.endsWith(`:${worker.pid}`) === true,
+      );
+    }, 20);
+    return (Date.now() - started) / 1000;
+  };
+
+  const expectAccepted = async ({ marker, handle }: { marker: string; handle: WorkflowHandle }) => {
+    const report = (await handle.result()) as RunReport;
+    expect(report.outcome).toBe('accepted');
+    expect(await root.ledgerOf(marker)).toEqual(each);
+    expect(await processesWith(marker)).toEqual([]);
+  };
+
+  it.each([
+    ['leaves its job running at SIGTERM of the worker, and the next one adopts it', 'stop'],
+    ['leaves its job running at SIGKILL of the worker, and the next one adopts it', 'kill'],
+  ] as const)('%s', { timeout: 90_000 }, async (_, end) => {
+    const run = await startTraining(20);
+    const before = (await processesWith(run.marker)).map(({ pid }) => pid);
+    await worker[end]();
+    expect((await processesWith(run.marker)).map(({ pid }) => pid)).toEqual(before);
+    const seconds = await reattach(run.handle);
+    console.log(`re-attached ${seconds} s after the new worker's start (${end})`);
+    expect(seconds).toBeLessThan(15);
+    expect((await processesWith(run.marker)).map(({ pid }) => pid)).toEqual(before);
+    await expectAccepted(run);
+  });
+
+  it('adopts a job that ended while no worker was there', { timeout: 90_000 }, async () => {
+    const run = await startTraining(3);
+    await worker.kill();
+    await until(async () => (await processesWith(run.marker)).length === 0);
+    worker = await stage.startWorker();
+    const ready = Date.now();
+    await expectAccepted(run);
+    console.log(
+      `a run whose job had ended was over ${(Date.now() - ready) / 1000} s after the worker was ready`,
+    );
+    expect(Date.now() - ready).toBeLessThan(17_000);
+  });
+
+  it('goes on after the server was stopped and started again', { timeout: 90_000 }, async () => {
+    const run = await startTraining(8);
+    const startServer = await stage.stopServer();
+    await sleep(2000);
+    await startServer();
+    await expectAccepted(run);
+  });
+
+  it('goes on when its job ended while there was no server', { timeout: 90_000 }, async () => {
+    const run = await startTraining(2);
+    const startServer = await stage.stopServer();
+    await until(async () => (await processesWith(run.marker)).length === 0);
+    await sleep(1000);
+    await startServer();
+    await expectAccepted(run);
+  });
+
+  it('fails with JobLost, or ends, after SIGKILL of its supervisor', { timeout: 90_000 }, async () => {
+    const run = await startTraining(6);
+    const jobs = await readdir(join(stage.home, 'jobs'));
+    const job = jobs.find((name) => name.includes('train'))!;
+    // The first process of the job comes from it by fork, with the same command line.
+    const ours = await processesWith(`/jobs/${job}`);
+    const supervisor = ours.find(({ parent }) => !ours.some(({ pid }) => pid === parent))!;
+    process.kill(supervisor.pid, 'SIGKILL');
+    const result: unknown = await run.handle.result().catch((error: unknown) => error);
+    const left = [...(await processesWith(run.marker)), ...(await processesWith(`/jobs/${job}`))];
+    expect(left).toEqual([]);
+    const ledger = await root.ledgerOf(run.marker);
+    if (result instanceof WorkflowFailedError) {
+      expect(typesOf(result)).toContain('JobLost');
+      expect(ledger).toEqual(['preprocess', 'train']);
+    } else {
+      expect((result as RunReport).outcome).toBe('accepted');
+      expect(ledger).toEqual(each);
+    }
+  });
+});
+
+/** Types of the failures that a failed run is made of. */
+function typesOf(error: unknown): string[] {
+  if (!(error instanceof Error)) return [];
+  const own = error instanceof ApplicationFailure ? [error.type ?? ''] : [];
+  return [...own, ...typesOf(error.cause)];
+}

@@ -1,0 +1,158 @@
+import { closeSync, openSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { Runtime } from '@temporalio/worker';
+import { beforeAll, beforeEach, afterEach, describe, expect, it } from 'vitest';
+import type { Config } from '../src/config.ts';
+import { createLogger, installTemporalLogger } from '../src/logger.ts';
+import { folderPerTest } from './support/folders.ts';
+
+const folder = folderPerTest();
+const secret = 'T0PSECRET';
+let fd = 0;
+
+beforeEach(() => {
+  fd = openSync(join(folder(), 'log'), 'w');
+});
+afterEach(() => closeSync(fd));
+
+const text = () => readFileSync(join(folder(), 'log'), 'utf8');
+const lines = () =>
+  text()
+    .split('\n')
+    .filter((line) => line !== '')
+    .map((line) => JSON.parse(line) as Record<string, unknown>);
+const create = (logFormat: Config['logFormat'] = 'json', logLevel: Config['logLevel'] = 'info') =>
+  createLogger({ logFormat, logLevel }, fd);
+
+describe('a line', () => {
+  it('is one JSON object, with the time in ISO 8601', () => {
+    const logger = create();
+    logger.info({ step: 'train' }, 'first\nsecond');
+    logger.warn('third');
+    expect(lines()).toMatchObject([
+      { level: 30, msg: 'first\nsecond', step: 'train', pid: process.pid },
+      { level: 40, msg: 'third' },
+    ]);
+    expect(lines()[0]!.time).toMatch(/^\d{4}-\d\d-\d\dT[\d:.]+Z$/);
+    expect(text().endsWith('\n')).toBe(true);
+  });
+
+  it('has an error with its message, stack and cause', () => {
+    create().error({ err: new Error('outer', { cause: new Error('inner') }) }, 'failed');
+    expect(lines()).toMatchObject([
+      { err: { type: 'Error', message: expect.stringContaining('outer'), stack: expect.any(String) } },
+    ]);
+    expect(text()).toContain('inner');
+  });
+
+  it('is written from its level on', () => {
+    const logger = create('json', 'warn');
+    logger.info('not');
+    logger.warn('written');
+    expect(lines().map(({ msg }) => msg)).toEqual(['written']);
+  });
+
+  it('for people is no JSON and has the message, the fields and no process id', () => {
+    create('pretty').info({ step: 'train', targets: [{ webhook: secret }] }, 'started');
+    expect(text()).toMatch(/INFO.*started/);
+    expect(text()).toContain('train');
+    expect(text()).not.toContain(`pid`);
+    expect(text()).not.toContain(secret);
+  });
+});
+
+describe('a secret', () => {
+  it.each([
+    ['the webhook of a target', { targets: [{ webhook: secret }, { webhook: secret }] }],
+    ['the webhook of a pipeline', { input: { pipeline: { steps: { notify: [{ webhook: secret }] } } } }],
+    ['a webhook', { webhook: secret }],
+    ['a token', { token: secret, connection: { token: secret } }],
+    ['an API key', { apiKey: secret, a: { b: { apiKey: secret } } }],
+    ['a password', { user: { password: secret } }],
+    ['a header', { request: { headers: { Authorization: secret } } }],
+    ['a whole object', { token: { value: secret } }],
+  ])('is redacted: %s', (_what, fields) => {
+    create().info({ ...fields, kept: 'kept' }, 'sent');
+    expect(text()).not.toContain(secret);
+    expect(text()).toContain('[redacted]');
+    expect(lines()).toMatchObject([{ kept: 'kept', msg: 'sent' }]);
+  });
+
+  it('is redacted in the fields of a child, and the fields themselves stay', () => {
+    const fields = { token: secret, targets: [{ webhook: secret }] };
+    create().child(fields).info(fields, 'sent');
+    expect(text()).not.toContain(secret);
+    expect(fields).toEqual({ token: secret, targets: [{ webhook: secret }] });
+  });
+
+  it('is redacted in an object that holds itself', () => {
+    const fields: Record<string, unknown> = { token: secret };
+    fields.self = fields;
+    create().info(fields, 'sent');
+    expect(text()).not.toContain(secret);
+    expect(lines()).toMatchObject([{ msg: 'sent' }]);
+  });
+
+  it('is no field of another name', () => {
+    create().info({ tokens: 5, webhooks: 2, at: new Date(0) }, 'counted');
+    expect(lines()).toMatchObject([{ tokens: 5, webhooks: 2, at: '1970-01-01T00:00:00.000Z' }]);
+  });
+});
+
+describe('what Temporal logs', () => {
+  // The runtime can be installed once in a process: it writes to what is current.
+  let current = (): ReturnType<typeof create> => {
+    throw new Error('no logger yet');
+  };
+  beforeAll(() => {
+    const forwarding = new Proxy({} as ReturnType<typeof create>, {
+      get: (_none, key) => (key === 'level' ? 'info' : Reflect.get(current(), key)),
+    });
+    installTemporalLogger(forwarding);
+    return () => Runtime.instance().shutdown();
+  });
+  beforeEach(() => {
+    const logger = create();
+    current = () => logger;
+  });
+
+  const meta = {
+    workflowId: 'abalone-7',
+    runId: 'run-1',
+    workflowType: 'trainingPipeline',
+    activityId: 'train',
+    activityType: 'runJob',
+    attempt: 2,
+  };
+
+  it('names the workflow, the run, the step and the attempt', () => {
+    Runtime.instance().logger.info('job started', { ...meta, job: 'job-1' });
+    const { activityId, ...fields } = meta;
+    expect(lines()).toMatchObject([
+      { level: 30, msg: 'job started', ...fields, step: activityId, job: 'job-1' },
+    ]);
+  });
+
+  it('comes at the level it was logged at', () => {
+    const { logger } = Runtime.instance();
+    logger.warn('a');
+    logger.error('b');
+    logger.debug('below the level');
+    expect(lines().map(({ level, msg }) => [level, msg])).toEqual([
+      [40, 'a'],
+      [50, 'b'],
+    ]);
+  });
+
+  it('has errors as errors, no task token and no secret', () => {
+    Runtime.instance().logger.error('activity failed', {
+      ...meta,
+      error: new Error('disk full'),
+      taskToken: secret,
+      targets: [{ webhook: secret }],
+    });
+    expect(lines()).toMatchObject([{ err: { message: 'disk full' }, step: 'train' }]);
+    expect(lines()[0]).not.toHaveProperty('taskToken');
+    expect(text()).not.toContain(secret);
+  });
+});

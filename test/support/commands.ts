@@ -1,0 +1,30 @@
+import { execFile } from 'node:child_process';
+import { join } from 'node:path';
+import { projectFolder } from '../../src/config.ts';
+
+export interface Finished {
+  code: number;
+  stdout: string;
+  stderr: string;
+}
+
+/** Runs a command to its end, whatever that is. An `undefined` takes a variable away. */
+export function command(
+  file: string,
+  args: readonly string[],
+  env: Readonly<Record<string, string | undefined>> = {},
+): Promise<Finished> {
+  return new Promise((resolve) => {
+    execFile(file, args, { env: { ...process.env, ...env } }, (error, stdout, stderr) =>
+      resolve({
+        code: error === null ? 0 : typeof error.code === 'number' ? error.code : -1,
+        stdout,
+        stderr,
+      }),
+    );
+  });
+}
+
+/** The built `sluice`. */
+export const sluice = (args: readonly string[], env: Readonly<Record<string, string | undefined>>) =>
+  command(process.execPath, [join(projectFolder, 'dist', 'cli.js'), ...args], env);

@@ -1,0 +1,61 @@
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { Client, Connection } from '@temporalio/client';
+import { startServer, startWorkerProcess, type Running, type Server } from './stack.ts';
+
+/** A server, a folder of its own, and the workers that are started on it. */
+export interface Stage {
+  /** A temporary folder: the root of the workers, unless the stage has another one. */
+  readonly folder: string;
+  /** `SLUICE_HOME` of every worker and command. */
+  readonly home: string;
+  readonly client: Client;
+  readonly address: string;
+  /** What a command needs to work on this stage. */
+  readonly env: Readonly<Record<string, string>>;
+  startWorker(env?: Record<string, string>): Promise<Running>;
+  /** Stops the server; what it returns starts one on the same ports and the same database. */
+  stopServer(): Promise<() => Promise<void>>;
+  /** Stops all that runs and removes the folder. */
+  close(): Promise<void>;
+}
+
+export async function openStage(name: string, options: { root?: string } = {}): Promise<Stage> {
+  const folder = await mkdtemp(join(tmpdir(), `sluice-${name}-`));
+  const root = options.root ?? folder;
+  const home = join(folder, '.sluice');
+  const dbFile = join(folder, 'temporal.db');
+  let server: Server = await startServer({ dbFile });
+  const { address, uiUrl } = server;
+  const client = new Client({ connection: await Connection.connect({ address }) });
+  const workers: Running[] = [];
+  return {
+    folder,
+    home,
+    client,
+    address,
+    env: { TEMPORAL_ADDRESS: address, SLUICE_ROOT: root, SLUICE_HOME: home, SLUICE_SKIP_SETUP: '1' },
+    startWorker: async (env) => {
+      const worker = await startWorkerProcess({ root, address, env: { SLUICE_HOME: home, ...env } });
+      workers.push(worker);
+      return worker;
+    },
+    stopServer: async () => {
+      await server.stop();
+      return async () => {
+        server = await startServer({ dbFile, ports: [portOf(address), portOf(uiUrl)] });
+      };
+    },
+    close: async () => {
+      await Promise.all(workers.map((worker) => worker.stop()));
+      await client.connection.close();
+      await server.stop();
+      await rm(folder, { recursive: true, force: true });
+    },
+  };
+}
+
+function portOf(address: string): number {
+  return Number(address.slice(address.lastIndexOf(':') + 1));
+}
