@@ -1,10 +1,12 @@
-import { closeSync, openSync, readFileSync } from 'node:fs';
+import { closeSync, mkdtempSync, openSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Runtime } from '@temporalio/worker';
 import { beforeAll, beforeEach, afterEach, describe, expect, it } from 'vitest';
 import type { Config } from '../src/config.ts';
 import { createLogger, installTemporalLogger } from '../src/logger.ts';
 import { folderPerTest } from './support/folders.ts';
+import { until } from './support/until.ts';
 
 const folder = folderPerTest();
 const secret = 'T0PSECRET';
@@ -16,11 +18,12 @@ beforeEach(() => {
 afterEach(() => closeSync(fd));
 
 const text = () => readFileSync(join(folder(), 'log'), 'utf8');
-const lines = () =>
-  text()
+const linesOf = (log: string) =>
+  log
     .split('\n')
     .filter((line) => line !== '')
     .map((line) => JSON.parse(line) as Record<string, unknown>);
+const lines = () => linesOf(text());
 const create = (logFormat: Config['logFormat'] = 'json', logLevel: Config['logLevel'] = 'info') =>
   createLogger({ logFormat, logLevel }, fd);
 
@@ -100,20 +103,24 @@ describe('a secret', () => {
 });
 
 describe('what Temporal logs', () => {
-  // The runtime can be installed once in a process: it writes to what is current.
-  let current = (): ReturnType<typeof create> => {
-    throw new Error('no logger yet');
+  // The runtime is there once in a process, and writes when it is at leisure.
+  let file = '';
+  const written = () => readFileSync(file, 'utf8');
+  const lineOf = async (message: string) => {
+    const find = () => linesOf(written()).find(({ msg }) => msg === message);
+    await until(() => find() !== undefined);
+    return find();
   };
   beforeAll(() => {
-    const forwarding = new Proxy({} as ReturnType<typeof create>, {
-      get: (_none, key) => (key === 'level' ? 'info' : Reflect.get(current(), key)),
-    });
-    installTemporalLogger(forwarding);
-    return () => Runtime.instance().shutdown();
-  });
-  beforeEach(() => {
-    const logger = create();
-    current = () => logger;
+    const own = mkdtempSync(join(tmpdir(), 'sluice-test-'));
+    file = join(own, 'log');
+    const ownFd = openSync(file, 'w');
+    installTemporalLogger(createLogger({ logFormat: 'json', logLevel: 'info' }, ownFd));
+    return async () => {
+      await Runtime.instance().shutdown();
+      closeSync(ownFd);
+      rmSync(own, { recursive: true });
+    };
   });
 
   const meta = {
@@ -125,34 +132,37 @@ describe('what Temporal logs', () => {
     attempt: 2,
   };
 
-  it('names the workflow, the run, the step and the attempt', () => {
+  it('names the workflow, the run, the step and the attempt', async () => {
     Runtime.instance().logger.info('job started', { ...meta, job: 'job-1' });
     const { activityId, ...fields } = meta;
-    expect(lines()).toMatchObject([
-      { level: 30, msg: 'job started', ...fields, step: activityId, job: 'job-1' },
-    ]);
+    expect(await lineOf('job started')).toMatchObject({
+      level: 30,
+      ...fields,
+      step: activityId,
+      job: 'job-1',
+    });
   });
 
-  it('comes at the level it was logged at', () => {
+  it('comes at the level it was logged at, from the level of the logger on', async () => {
     const { logger } = Runtime.instance();
-    logger.warn('a');
-    logger.error('b');
     logger.debug('below the level');
-    expect(lines().map(({ level, msg }) => [level, msg])).toEqual([
-      [40, 'a'],
-      [50, 'b'],
-    ]);
+    logger.warn('a warning');
+    logger.error('an error');
+    expect(await lineOf('an error')).toMatchObject({ level: 50 });
+    expect(await lineOf('a warning')).toMatchObject({ level: 40 });
+    expect(written()).not.toContain('below the level');
   });
 
-  it('has errors as errors, no task token and no secret', () => {
+  it('has errors as errors, no task token and no secret', async () => {
     Runtime.instance().logger.error('activity failed', {
       ...meta,
       error: new Error('disk full'),
       taskToken: secret,
       targets: [{ webhook: secret }],
     });
-    expect(lines()).toMatchObject([{ err: { message: 'disk full' }, step: 'train' }]);
-    expect(lines()[0]).not.toHaveProperty('taskToken');
-    expect(text()).not.toContain(secret);
+    const line = await lineOf('activity failed');
+    expect(line).toMatchObject({ err: { message: 'disk full' }, step: 'train' });
+    expect(line).not.toHaveProperty('taskToken');
+    expect(written()).not.toContain(secret);
   });
 });

@@ -10,7 +10,7 @@ import { CancelledFailure, WorkflowFailedError } from '@temporalio/client';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { Json } from '../../src/core/expressions.ts';
 import { sluice } from '../support/commands.ts';
-import { processesWith } from '../support/processes.ts';
+import { processesIn, processesWith } from '../support/processes.ts';
 import { makeShellRoot, uniqueSeconds, type ShellRoot, type trainScripts } from '../support/shell-jobs.ts';
 import type { Running } from '../support/stack.ts';
 import { openStage, type Stage } from '../support/stage.ts';
@@ -113,13 +113,16 @@ describe.skipIf(process.platform !== 'linux')('a run that is ended from outside'
     };
     await until(async () => (await committing()) !== undefined, 20);
     const job = (await committing())!;
+    const folder = join(stage.home, 'jobs', job);
+    expect((await processesIn(folder)).length).toBeGreaterThan(0);
     const asked = Date.now();
     await run.handle.cancel();
     const { canceled, endedAt, left } = await ending(run);
     expect(canceled).toBe(true);
     expect(endedAt - asked).toBeLessThan(3000);
     expect(left).toEqual([]);
-    expect(await processesWith(`jobs/${job}`)).toEqual([]);
+    // The supervisor says that the job is over, and then ends itself.
+    await until(async () => (await processesIn(folder)).length === 0, 1);
     const stored = await readdir(join(stage.home, 'storage'), { recursive: true });
     expect(stored.filter((path) => path.includes(job) && path.endsWith('model.tar.gz'))).toEqual([]);
   });

@@ -1,11 +1,9 @@
 import { randomUUID } from 'node:crypto';
-import { readdir } from 'node:fs/promises';
-import { join } from 'node:path';
 import type { WorkflowHandle } from '@temporalio/client';
 import { ApplicationFailure, WorkflowFailedError } from '@temporalio/client';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { RunReport } from '../../src/core/run.ts';
-import { processesWith } from '../support/processes.ts';
+import { ancestorsOf, processesWith } from '../support/processes.ts';
 import { makeShellRoot, uniqueSeconds, type ShellRoot } from '../support/shell-jobs.ts';
 import type { Running } from '../support/stack.ts';
 import { openStage, type Stage } from '../support/stage.ts';
@@ -80,7 +78,20 @@ describe.skipIf(process.platform !== 'linux')('a run in mid-training', () => {
     console.log(
       `a run whose job had ended was over ${(Date.now() - ready) / 1000} s after the worker was ready`,
     );
-    expect(Date.now() - ready).toBeLessThan(17_000);
+    // The heartbeat's time-out, the retry, and the workflow task that waited for the dead worker's sticky queue.
+    expect(Date.now() - ready).toBeLessThan(25_000);
+  });
+
+  it.each([
+    ['leaves no process when its job ends after SIGTERM of the worker', 'stop'],
+    ['leaves no process when its job ends after SIGKILL of the worker', 'kill'],
+  ] as const)('%s', { timeout: 30_000 }, async (_, end) => {
+    const run = await startTraining(3);
+    await worker[end]();
+    expect((await processesWith(run.marker)).length).toBe(2);
+    await until(async () => (await processesWith(run.marker)).length === 0);
+    // Supervisors name the folder in their command line.
+    await until(async () => (await processesWith(stage.home)).length === 0, 3);
   });
 
   it('goes on after the server was stopped and started again', { timeout: 90_000 }, async () => {
@@ -102,15 +113,13 @@ describe.skipIf(process.platform !== 'linux')('a run in mid-training', () => {
 
   it('fails with JobLost, or ends, after SIGKILL of its supervisor', { timeout: 90_000 }, async () => {
     const run = await startTraining(6);
-    const jobs = await readdir(join(stage.home, 'jobs'));
-    const job = jobs.find((name) => name.includes('train'))!;
-    // The first process of the job comes from it by fork, with the same command line.
-    const ours = await processesWith(`/jobs/${job}`);
-    const supervisor = ours.find(({ parent }) => !ours.some(({ pid }) => pid === parent))!;
-    process.kill(supervisor.pid, 'SIGKILL');
+    const [job] = await processesWith(run.marker);
+    const ours = (await ancestorsOf(job!)).filter(({ command }) => command.includes('supervisor/main.py'));
+    process.kill(ours.at(-1)!.pid, 'SIGKILL');
     const result: unknown = await run.handle.result().catch((error: unknown) => error);
-    const left = [...(await processesWith(run.marker)), ...(await processesWith(`/jobs/${job}`))];
-    expect(left).toEqual([]);
+    expect(await processesWith(run.marker)).toEqual([]);
+    for (const { pid } of ours)
+      expect((await processesWith('supervisor/main.py')).map((process) => process.pid)).not.toContain(pid);
     const ledger = await root.ledgerOf(run.marker);
     if (result instanceof WorkflowFailedError) {
       expect(typesOf(result)).toContain('JobLost');

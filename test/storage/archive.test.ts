@@ -14,12 +14,12 @@ import {
 } from 'node:fs/promises';
 import { join } from 'node:path';
 import { gzipSync } from 'node:zlib';
-import tar, { type Headers } from 'tar-stream';
+import tar, { type Header } from 'tar-stream';
 import { beforeEach, describe, expect, it } from 'vitest';
 import { extractArchive, repackModel } from '../../src/storage/archive.ts';
 import { failureOf, folderPerTest } from '../support/folders.ts';
 
-type Member = Headers & { content?: string };
+type Member = Partial<Header> & { name: string } & { content?: string };
 
 const folder = folderPerTest();
 const archive = () => join(folder(), 'model.tar.gz');

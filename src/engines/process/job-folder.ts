@@ -101,7 +101,7 @@ async function stateOf(files: JobFolder): Promise<LocalJob['state']> {
 /** Removes a job and all that it left. @returns false, and does nothing, if it is still running. */
 export async function removeJob(jobsDir: string, name: string): Promise<boolean> {
   const files = jobFolder(jobsDir, name);
-  if (await isAlive(files)) return false;
+  if ((await stateOf(files)) === 'running') return false;
   // Under another name first, so that nobody finds half a job.
   const aside = join(jobsDir, `.old-${name}-${randomUUID()}`);
   try {
