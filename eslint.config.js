@@ -25,6 +25,7 @@ const boundary = ([name, { folders, packages, typesFrom = [] }]) => {
     ...roots.map((root) => `${root}(\\.|/)`),
   ];
   const patterns = [
+    { regex: '^(\\./.*\\.\\./|(\\.\\./)+[^.].*/\\.\\./)', message: 'a way round: write the shortest path' },
     { regex: `^(?!\\.|${packages})`, message: `${name}/ may import only the packages ${packages}` },
     {
       regex: `^(\\.\\./)+(${denied.join('|')})`,
@@ -56,7 +57,20 @@ const deterministicGlobals = [
   'XMLHttpRequest',
   'WebSocket',
   'require',
+  'globalThis',
 ].map((name) => ({ name, message: 'workflow code and the core reach nothing outside' }));
+
+const everywhere = [
+  { selector: 'ExportDefaultDeclaration', message: 'Exports have names.' },
+  {
+    selector: "CallExpression[callee.object.name='vi'][callee.property.name=/^(mock|doMock)$/]",
+    message: 'A fake is a small working program, not a mocked module.',
+  },
+];
+const dynamicImport = {
+  selector: 'ImportExpression',
+  message: 'workflow code and the core import nothing at run time',
+};
 
 export default tseslint.config(
   { ignores: ['dist', 'node_modules', '.sluice', 'coverage', 'test-output', 'test/**/fixtures/**/*.js'] },
@@ -81,14 +95,7 @@ export default tseslint.config(
       '@typescript-eslint/prefer-promise-reject-errors': 'off',
       '@typescript-eslint/consistent-type-definitions': ['error', 'interface'],
       '@typescript-eslint/no-unnecessary-condition': ['error', { allowConstantLoopConditions: true }],
-      'no-restricted-syntax': [
-        'error',
-        { selector: 'ExportDefaultDeclaration', message: 'Exports have names.' },
-        {
-          selector: "CallExpression[callee.object.name='vi'][callee.property.name=/^(mock|doMock)$/]",
-          message: 'A fake is a small working program, not a mocked module.',
-        },
-      ],
+      'no-restricted-syntax': ['error', ...everywhere],
       eqeqeq: 'error',
     },
   },
@@ -102,7 +109,10 @@ export default tseslint.config(
   ...Object.entries(layers).map(boundary),
   {
     files: ['src/core/**/*.ts', 'src/workflows/**/*.ts'],
-    rules: { 'no-restricted-globals': ['error', ...deterministicGlobals] },
+    rules: {
+      'no-restricted-globals': ['error', ...deterministicGlobals],
+      'no-restricted-syntax': ['error', ...everywhere, dynamicImport],
+    },
   },
   {
     files: ['src/core/**/*.ts'],

@@ -3,10 +3,11 @@ import { destination, pino, type Logger } from 'pino';
 import pretty from 'pino-pretty';
 import type { Config } from './config.ts';
 
-/** What a log line never holds, however deep: credentials, and addresses that are credentials. In lower case. */
-const secrets = new Set(['password', 'token', 'apikey', 'authorization', 'webhook']);
+/** What a log line never holds: credentials, and addresses that are credentials. */
+const names = ['password', 'token', 'apiKey', 'authorization', 'webhook'];
+const secrets = new Set(names.map((name) => name.toLowerCase()));
 
-/** A copy without secrets. Errors and what else has a class of its own are left to pino. */
+/** A copy without secrets, however deep they are. Errors and what else has a class of its own are left to pino. */
 function redacted(value: unknown, copies = new Map<object, unknown>()): unknown {
   if (typeof value !== 'object' || value === null) return value;
   const known = copies.get(value);
@@ -26,9 +27,12 @@ function redacted(value: unknown, copies = new Map<object, unknown>()): unknown 
   return fields;
 }
 
-const formatters = {
-  log: (fields: object) => redacted(fields) as Record<string, unknown>,
-  bindings: (fields: object) => redacted(fields) as Record<string, unknown>,
+const formatters = { log: (fields: object) => redacted(fields) as Record<string, unknown> };
+
+/** For the fields of child loggers, which no formatter sees: pino resets it. It knows no depth but those given. */
+const redact = {
+  paths: names.flatMap((key) => [key, `*.${key}`, `*[*].${key}`]),
+  censor: '[redacted]',
 };
 
 /** pino on stderr, so that stdout stays the program's own. */
@@ -39,6 +43,7 @@ export function createLogger(
   const options = {
     level: logLevel,
     formatters,
+    redact,
     base: { pid: process.pid },
     timestamp: pino.stdTimeFunctions.isoTime,
   };
@@ -68,12 +73,17 @@ export function installTemporalLogger(logger: Logger): void {
 }
 
 /** What a line has no use for: a token of 200 characters, and what is the same in every line. */
-const dropped = new Set(['taskToken', 'isLocal', 'sdkComponent', 'error', 'activityId']);
+const dropped = new Set(['taskToken', 'isLocal', 'sdkComponent', 'error', 'activityId', 'workflowRunId']);
 
 function write(logger: Logger, { level, message, meta = {} }: LogEntry): void {
-  const { error, activityId } = meta as { error?: unknown; activityId?: string };
+  const { error, activityId, workflowRunId } = meta as Record<
+    'error' | 'activityId' | 'workflowRunId',
+    unknown
+  >;
   const fields = {
     ...Object.fromEntries(Object.entries(meta).filter(([key]) => !dropped.has(key))),
+    // Workflows say `runId` themselves.
+    ...(workflowRunId !== undefined && { runId: workflowRunId }),
     ...(activityId !== undefined && { step: activityId }),
     ...(error !== undefined && { err: error }),
   };

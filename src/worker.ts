@@ -69,6 +69,8 @@ export async function startWorker({
       ...(workflows ?? builtWorkflows()),
       taskQueue: config.taskQueue,
       maxConcurrentActivityTaskExecutions: 200,
+      // So long a dead worker keeps the next task of its runs; the default is 10 s.
+      stickyQueueScheduleToStartTimeout: '2s',
     }),
     Worker.create({
       ...common,

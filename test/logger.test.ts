@@ -125,7 +125,7 @@ describe('what Temporal logs', () => {
 
   const meta = {
     workflowId: 'abalone-7',
-    runId: 'run-1',
+    workflowRunId: 'run-1',
     workflowType: 'trainingPipeline',
     activityId: 'train',
     activityType: 'runJob',
@@ -134,10 +134,11 @@ describe('what Temporal logs', () => {
 
   it('names the workflow, the run, the step and the attempt', async () => {
     Runtime.instance().logger.info('job started', { ...meta, job: 'job-1' });
-    const { activityId, ...fields } = meta;
+    const { activityId, workflowRunId, ...fields } = meta;
     expect(await lineOf('job started')).toMatchObject({
       level: 30,
       ...fields,
+      runId: workflowRunId,
       step: activityId,
       job: 'job-1',
     });

@@ -36,8 +36,11 @@ function row({ name, status, engine, seconds, jobName }: StepReport): string {
     seconds?.toFixed(1),
     jobName && verbatim(jobName),
   ];
-  return `| ${cells.map((cell) => (cell ?? '').replaceAll('|', '\\|')).join(' | ')} |`;
+  return `| ${cells.map((cell) => inCell(cell ?? '')).join(' | ')} |`;
 }
+
+/** Readers of Markdown differ in how a bar is escaped. */
+const inCell = (text: string) => text.replace(/\s+/g, ' ').replaceAll('|', '¦');
 
 function gate({ metric }: RunReport): string[] {
   if (!metric) return [];

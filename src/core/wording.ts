@@ -14,13 +14,14 @@ export function quote(text: string, max = 200): string {
 export function excerpt(value: unknown, max = 200): string {
   if (typeof value === 'string') return quote(value, max);
   if (value === undefined || typeof value === 'number') return String(value);
+  if (typeof value === 'function' || typeof value === 'symbol') return typeof value;
   const text = escaped(asJson(value));
   return text.length > max ? `${text.slice(0, max)}…` : text;
 }
 
 function asJson(value: unknown): string {
   try {
-    return (JSON.stringify(value) as string | undefined) ?? typeof value;
+    return JSON.stringify(value);
   } catch {
     // Circular, or nested too deep to be written.
     return 'what cannot be written as JSON';

@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { createReadStream, createWriteStream } from 'node:fs';
-import { lstat, mkdir, readdir, rename, rm, stat, symlink } from 'node:fs/promises';
+import { lstat, mkdir, open, readdir, rename, rm, stat, symlink } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { pipeline } from 'node:stream/promises';
 import { createGunzip, createGzip, constants } from 'node:zlib';
@@ -60,6 +60,8 @@ export async function repackModel(
   const pack = tar.pack();
   // Level 1: models are mostly floating point numbers, on which higher levels spend time for a few per cent.
   const gzip = createGzip({ level: constants.Z_BEST_SPEED });
+  // Opened before anything can fail: a stream that is ended while it opens would leave its file behind.
+  const file = await open(aside, 'wx');
   try {
     await together(archive, (signal) => [
       pipeline(createReadStream(archive), createGunzip(), extract, { signal }),
@@ -71,7 +73,7 @@ export async function repackModel(
         await packFolder(pack, codeFolder, 'code', signal);
         pack.finalize();
       })(),
-      pipeline(pack, gzip, createWriteStream(aside, { flush: true }), { signal }),
+      pipeline(pack, gzip, file.createWriteStream({ flush: true }), { signal }),
     ]);
     await rename(aside, target);
   } finally {

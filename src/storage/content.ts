@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
-import { createReadStream, createWriteStream } from 'node:fs';
-import { mkdir, readdir, stat } from 'node:fs/promises';
+import { createReadStream } from 'node:fs';
+import { mkdir, open, readdir, stat } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { pipeline } from 'node:stream/promises';
 import { SluiceError } from '../core/errors.ts';
@@ -51,7 +51,7 @@ async function readFileThrough(
 ): Promise<Content> {
   const hash = createHash('sha256');
   let bytes = 0;
-  const reading = createReadStream(source, { highWaterMark: 1024 * 1024 });
+  const reading = () => createReadStream(source, { highWaterMark: 1024 * 1024 });
   const measure = async function* (chunks: AsyncIterable<Buffer>) {
     for await (const chunk of chunks) {
       hash.update(chunk);
@@ -60,10 +60,11 @@ async function readFileThrough(
     }
   };
   const options = { ...(signal && { signal }) };
-  if (target === null) await pipeline(reading, measure, drain, options);
+  if (target === null) await pipeline(reading(), measure, drain, options);
   else {
-    const writing = createWriteStream(target, { mode: (mode & 0o777) | 0o600, flush: true });
-    await pipeline(reading, measure, writing, options);
+    // Opened first: a stream that is ended while it opens would leave its file behind.
+    const file = await open(target, 'wx', (mode & 0o777) | 0o600);
+    await pipeline(reading(), measure, file.createWriteStream({ flush: true }), options);
   }
   return { sha256: hash.digest('hex'), bytes };
 }

@@ -1,10 +1,4 @@
-import {
-  ApplicationFailure,
-  CancellationScope,
-  isCancellation,
-  log,
-  workflowInfo,
-} from '@temporalio/workflow';
+import { ApplicationFailure, isCancellation, log, workflowInfo } from '@temporalio/workflow';
 import { closed } from '../core/run-report.ts';
 import type { RunReport } from '../core/run.ts';
 import { runFailure } from './failures.ts';
@@ -26,7 +20,7 @@ export async function giveUp(error: unknown, run: Run | undefined, progress: Pro
   if (failure instanceof ApplicationFailure) {
     const code = failure.type ?? 'JobInternalError';
     progress.show({ failure: { code, message: failure.message } });
-    if (run) await CancellationScope.nonCancellable(() => notify(run, failure));
+    if (run) await notify(run, failure);
     progress.show(closed(progress.report, code === 'QualityGateRejected' ? 'rejected' : 'failed'));
   } else if (isCancellation(error)) {
     progress.show(closed(progress.report, 'canceled'));
@@ -34,7 +28,10 @@ export async function giveUp(error: unknown, run: Run | undefined, progress: Pro
   return failure;
 }
 
-/** Not run if the file has no such step. Its own failure is logged and never hides what it was to tell. */
+/**
+ * Not run if the file has no such step. Its own failure is logged and never hides what it was to tell; a run that is
+ * cancelled meanwhile doesn't wait for a receiver that doesn't answer.
+ */
 export async function notify(run: Run, failure: ApplicationFailure): Promise<void> {
   const { notify: targets } = run.plan.pipeline.steps;
   if (!targets) return;

@@ -25,7 +25,7 @@ describe('sluice clean', { timeout: 90_000 }, () => {
     const wet = await root.sluice('clean');
     expect(wet.code, wet.stderr).toBe(0);
     expect(jobs()).toEqual([]);
-    const { model } = jsonFrom<{ model: string }>(ended);
+    const { model } = jsonFrom(ended) as { model: string };
     expect(existsSync(join(root.home, 'registry'))).toBe(true);
     expect(model).not.toBeNull();
     expect(await root.sluice('clean')).toMatchObject({ code: 0, stdout: '' });

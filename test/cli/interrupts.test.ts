@@ -63,7 +63,7 @@ describe('a server that stays', { timeout: 90_000 }, () => {
 
     const started = await root.sluice('run', root.pipeline(), '--detach');
     expect(started.code, started.stderr).toBe(0);
-    const ref = jsonFrom<{ workflowId: string }>(started);
+    const ref = jsonFrom(started) as { workflowId: string };
     expect(Object.keys(ref)).toEqual(['workflowId', 'runId']);
     const outcome = async () =>
       jsonFrom(await root.sluice('status', ref.workflowId, '--json')).outcome as string;

@@ -29,7 +29,7 @@ describe('sluice run', { timeout: 60_000 }, () => {
     const ended = await root.sluice('run', root.pipeline(), '--json', '--workflow-id', 'accepted-1');
     expect(ended.code, ended.stderr).toBe(0);
     expect(ended.stdout.trim().split('\n')).toHaveLength(1);
-    const body = jsonFrom<Body>(ended);
+    const body = jsonFrom(ended) as Body;
     expect(Object.keys(body)).toEqual(documentedKeys);
     expect(body).toMatchObject({
       workflowId: 'accepted-1',
@@ -111,7 +111,7 @@ describe('sluice run', { timeout: 60_000 }, () => {
 
   it('lists and shows the models', async () => {
     const list = await root.sluice('models', 'list', '--json');
-    expect(jsonFrom<unknown[]>(list)[0]).toMatchObject({ pipeline: 'small', group: 'small', version: 1 });
+    expect((jsonFrom(list) as unknown[])[0]).toMatchObject({ pipeline: 'small', group: 'small', version: 1 });
     expect((await root.sluice('models', 'list')).stdout).toMatch(/^PIPELINE +GROUP.*\nsmall +small +1 +Pend/);
     expect(jsonFrom(await root.sluice('models', 'show', 'small/1'))).toMatchObject({ version: 1 });
     expect(await root.sluice('models', 'show', 'small/99')).toMatchObject({ code: 2, stdout: '' });
@@ -135,7 +135,7 @@ describe('two runs at once', { timeout: 60_000 }, () => {
     expect(ended.map(({ code }) => code)).toEqual([0, 0]);
     const addresses = ended.map(({ stderr }) => /127\.0\.0\.1:\d+/.exec(stderr)?.[0]);
     expect(new Set(addresses).size).toBe(1);
-    expect(new Set(ended.map((one) => jsonFrom<Body>(one).workflowId)).size).toBe(2);
+    expect(new Set(ended.map((one) => (jsonFrom(one) as Body).workflowId)).size).toBe(2);
     await root.hostGone();
   });
 });

@@ -227,7 +227,7 @@ test.each<[string, Json, string]>([
   ],
   [
     'nine outputs',
-    step('preprocess', { ...preprocess, outputs: [...'abcdefghi'] }),
+    step('preprocess', { ...preprocess, outputs: 'abcdefghi'.split('') }),
     'steps.preprocess.outputs: must have at most 8 entries',
   ],
   [

@@ -1,4 +1,6 @@
 import { readFileSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
+import { format, resolveConfig } from 'prettier';
 import { describe, expect, it } from 'vitest';
 import type { Json } from '../../src/core/expressions.ts';
 import { jobRequest, modelBody, sageMakerName } from '../../src/core/jobs.ts';
@@ -46,9 +48,10 @@ describe('the requests of the abalone example', () => {
 
   it.each(names)('%s is the one on file', async (step) => {
     // `vitest --update` writes them anew; look at the difference before you commit it.
-    await expect(`${JSON.stringify(requests[step], null, 2)}\n`).toMatchFileSnapshot(
-      `fixtures/abalone-${step}.json`,
-    );
+    const name = `fixtures/abalone-${step}.json`;
+    const style = await resolveConfig(fileURLToPath(new URL(name, import.meta.url)));
+    const text = await format(JSON.stringify(requests[step], null, 2), { ...style, parser: 'json' });
+    await expect(text).toMatchFileSnapshot(name);
   });
 
   it.each(names)('%s is what SageMaker takes', (step) => {

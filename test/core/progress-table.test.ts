@@ -80,12 +80,7 @@ test('no value breaks out of its cell', () => {
       const base = report({});
       const rows = progressTable({ ...base, ...withStep(base, 'train', { engine, jobName }) }).split('\n');
       expect(rows).toHaveLength(12);
-      for (const row of rows.slice(2)) expect(separators(row)).toBe(6);
+      for (const row of rows.slice(2)) expect(row.split('|')).toHaveLength(7);
     }),
   );
 });
-
-/** Bars that a reader of Markdown takes as the border of a cell: those with an even number of backslashes before them. */
-function separators(row: string): number {
-  return [...row.matchAll(/(\\*)\|/g)].filter(([, slashes]) => slashes!.length % 2 === 0).length;
-}

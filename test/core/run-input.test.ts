@@ -19,7 +19,7 @@ test.each<[string, unknown, string]>([
   ['a text', 'pipeline.json', '(top level): takes an object, not "pipeline.json"'],
   ['a list', [{ pipeline: 'p' }], '(top level): takes an object, not [{"pipeline":"p"}]'],
   ['no pipeline', {}, 'pipeline: must be the pipeline itself (an object), or where to read it'],
-  ['an empty location', { pipeline: '' }, 'pipeline: must be the pipeline itself'],
+  ['an empty location', { pipeline: '' }, 'pipeline: must not be empty'],
   ['a list as pipeline', { pipeline: [] }, 'pipeline: must be the pipeline itself'],
   ['null as pipeline', { pipeline: null }, 'pipeline: must be the pipeline itself'],
   ['an unknown key', { pipeline: 'p', mode: 'local' }, 'mode: is not a known key (misspelt?)'],

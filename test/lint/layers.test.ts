@@ -19,6 +19,30 @@ const imports = '@typescript-eslint/no-restricted-imports';
 
 /** What stands in the way of each file: [what it does, the file, its text, the rule]. */
 const refused: [string, string, string, string][] = [
+  [
+    'a workflow that reaches an engine on a way round',
+    'workflows/index.ts',
+    importing('createProcessEngine', './../engines/process/engine.ts'),
+    imports,
+  ],
+  [
+    'a workflow that reaches an engine through another folder',
+    'workflows/index.ts',
+    importing('createProcessEngine', '../core/../engines/process/engine.ts'),
+    imports,
+  ],
+  [
+    'a workflow that imports Node at run time',
+    'workflows/index.ts',
+    "export const files = () => import('node:fs');\n",
+    'no-restricted-syntax',
+  ],
+  [
+    'a workflow that reaches the network by the global object',
+    'workflows/index.ts',
+    "export const load = () => globalThis.fetch('http://localhost');\n",
+    'no-restricted-globals',
+  ],
   ['a workflow that imports Node', 'workflows/index.ts', importing('readFileSync', 'node:fs'), imports],
   [
     'a workflow that imports Node without its prefix',

@@ -102,6 +102,22 @@ describe('the upload of a folder', () => {
     expect((await hashFiles(join(root(), 'code'))).sha256).not.toBe(before.sha256);
   });
 
+  it('has the hash of its sorted paths, in whatever order the folder lists them', async () => {
+    const names = ['b', 'z', 'a', 'B', 'lib/x', 'lib.py', 'lib-x', 'k', 'c'];
+    const hashes: string[] = [];
+    for (const [folderName, order] of [
+      ['one', names],
+      ['two', names.toReversed()],
+    ] as const) {
+      await mkdir(join(root(), folderName, 'lib'), { recursive: true });
+      for (const name of order) await put(`${folderName}/${name}`, name);
+      hashes.push((await hashFiles(join(root(), folderName))).sha256);
+    }
+    const sha256 = (text: string) => createHash('sha256').update(text).digest('hex');
+    const list = names.toSorted().map((name) => `${sha256(name)} - ${name}\0`);
+    expect(hashes).toEqual([sha256(list.join('')), sha256(list.join(''))]);
+  });
+
   it('has another hash when content moves between files', async () => {
     const before = await hashFiles(join(root(), 'code'));
     await put('code/train.py', 'x = 1\n');

@@ -28,7 +28,13 @@ export async function withPage<T>(executablePath: string, work: (page: Page) => 
     headless: true,
     viewport: { width: 1440, height: 1100 },
     args: [
-      ...['--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-run', '--disable-background-networking'],
+      ...[
+        '--no-sandbox',
+        '--disable-gpu',
+        '--disable-quic',
+        '--no-first-run',
+        '--disable-background-networking',
+      ],
       ...['--disable-component-update', '--disable-sync'],
     ],
   });

@@ -24,6 +24,8 @@ describe('the workflow bundle', () => {
     });
     expect(said).toEqual([]);
     expect(code).toContain('trainingPipeline');
+    // Only for the command and editors; types of activities leave nothing behind.
+    expect(code).not.toMatch(/pipelineJsonSchema|createActivities/);
     expect(code).not.toMatch(/require\(["']node:/);
   });
 });

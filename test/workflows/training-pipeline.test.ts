@@ -362,6 +362,18 @@ describe('a run that is cancelled', () => {
     expect(engine.starts).toEqual([]);
   });
 
+  it('does not wait for a receiver that takes no notification', async () => {
+    const receiver = await startReceiver(503);
+    engine.behave('train', { ends: 'failed' });
+    const handle = await start({ pipeline: smallPipeline({}, { notify: [{ webhook: receiver.url }] }) });
+    await until(() => receiver.deliveries.length > 0);
+    const asked = Date.now();
+    await handle.cancel();
+    expect((await failureOf(handle)).type).toBe('JobFailed');
+    expect(Date.now() - asked).toBeLessThan(5000);
+    await receiver.close();
+  });
+
   it('does not notify: nothing has failed', async () => {
     const receiver = await startReceiver();
     engine.behave('preprocess', { lasts: 60_000 });
