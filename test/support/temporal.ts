@@ -7,7 +7,10 @@ import { temporalCli } from './toolchain.ts';
 /** A real Temporal server with Sluice's search attributes, for one test file. */
 export async function startTemporal(): Promise<TestWorkflowEnvironment> {
   Runtime.install({
-    logger: new DefaultLogger('ERROR'),
+    // Runs that fail on purpose are no news here; anything else is.
+    logger: new DefaultLogger('ERROR', ({ message, meta }) => {
+      if (message !== 'run did not pass') console.error(message, meta);
+    }),
     telemetryOptions: {
       logging: { forward: {}, filter: makeTelemetryFilterString({ core: 'ERROR', other: 'ERROR' }) },
     },
