@@ -18,7 +18,6 @@ const environment = z.object({
   SLUICE_HOME: z.string().min(1).optional(),
   SLUICE_STORAGE: z.string().min(1).optional(),
   SLUICE_TASK_QUEUE: z.string().min(1).default('sluice'),
-  SLUICE_LOCAL_ENGINE: z.enum(['auto', 'process']).default('auto'),
   SLUICE_PROCESS_ISOLATION: z.enum(['auto', 'namespaces', 'none']).default('auto'),
   SLUICE_LOCAL_SLOTS: count.optional(),
   SLUICE_PYTHON: z.string().min(1).optional(),

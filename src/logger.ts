@@ -5,7 +5,8 @@ import type { Config } from './config.ts';
 
 /** What a log line never holds: credentials, and addresses that are credentials. */
 const names = ['password', 'token', 'apiKey', 'authorization', 'webhook'];
-const secrets = new Set(names.map((name) => name.toLowerCase()));
+const secret = /secret|token|passw|api[-_]?key|access[-_]?key|authorization|cookie|credential|webhook/i;
+const isSecret = (key: string) => secret.test(key);
 
 /** A copy without secrets, however deep they are. Errors and what else has a class of its own are left to pino. */
 function redacted(value: unknown, copies = new Map<object, unknown>()): unknown {
@@ -22,7 +23,7 @@ function redacted(value: unknown, copies = new Map<object, unknown>()): unknown 
   const fields: Record<string, unknown> = {};
   copies.set(value, fields);
   for (const [key, inner] of Object.entries(value)) {
-    fields[key] = secrets.has(key.toLowerCase()) ? '[redacted]' : redacted(inner, copies);
+    fields[key] = isSecret(key) ? '[redacted]' : redacted(inner, copies);
   }
   return fields;
 }

@@ -95,7 +95,6 @@ describe('a variable', () => {
     ['SLUICE_HOME', ''],
     ['SLUICE_STORAGE', ''],
     ['SLUICE_TASK_QUEUE', ''],
-    ['SLUICE_LOCAL_ENGINE', 'docker'],
     ['SLUICE_PROCESS_ISOLATION', 'yes'],
     ['SLUICE_LOCAL_SLOTS', '0'],
     ['SLUICE_LOCAL_SLOTS', '-1'],

@@ -1,5 +1,5 @@
 import { ApplicationFailure, CancelledFailure, Context } from '@temporalio/activity';
-import { errorTable, SluiceError, withHint, type ErrorCode } from '../core/errors.ts';
+import { SluiceError, withHint, type ErrorCode } from '../core/errors.ts';
 
 type Activity<Input, Output> = (input: Input) => Promise<Output>;
 
@@ -23,7 +23,7 @@ function toFailure(error: SluiceError): ApplicationFailure {
   const failure = ApplicationFailure.create({
     type: error.code,
     message: withHint(error.code, error.message),
-    nonRetryable: !errorTable[error.code].retryable,
+    nonRetryable: !error.retryable,
     details: [error.details],
     ...(error.cause instanceof Error && { cause: error.cause }),
   });

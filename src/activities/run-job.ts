@@ -76,7 +76,11 @@ function outcome(ref: JobRef, state: Exclude<JobState, { status: 'running' }>): 
         details,
       });
     case 'failed':
-      throw new SluiceError(state.code, `${ref.name}: ${state.reason}${tail(state)}`, { details });
+      // The job is over: another attempt would only find the same end, whatever its code says of other causes.
+      throw new SluiceError(state.code, `${ref.name}: ${state.reason}${tail(state)}`, {
+        details,
+        retryable: false,
+      });
   }
 }
 

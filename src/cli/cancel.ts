@@ -1,7 +1,9 @@
+import { WorkflowNotFoundError } from '@temporalio/client';
 import { readConfig } from '../config.ts';
 import { print, say } from './output.ts';
 import { awaitEnding } from './run/ending.ts';
 import { findRun } from './run/lookup.ts';
+import { closedReport } from './run/report.ts';
 import { openLine } from './server/patience.ts';
 
 /** Cancels a run and waits until it is closed, which is when its jobs are over. */
@@ -13,12 +15,19 @@ export async function cancelCommand(workflowId: string): Promise<number> {
       print(`${workflowId} is closed already`);
       return 0;
     }
-    await line.patiently(({ client }) => client.workflow.getHandle(workflowId, run.runId).cancel());
+    await line
+      .patiently(({ client }) => client.workflow.getHandle(workflowId, run.runId).cancel())
+      .catch(unlessClosed);
     say(`${workflowId} is asked to end; waiting until its jobs are stopped`);
-    const ending = await line.patiently(({ client }) => awaitEnding(client, run));
-    print(`${workflowId}: ${ending.kind}`);
+    const { outcome } = closedReport(null, await line.patiently(({ client }) => awaitEnding(client, run)));
+    print(`${workflowId}: ${outcome}`);
     return 0;
   } finally {
-    await line.close();
+    line.hangUp();
   }
+}
+
+/** It may have ended a moment ago. */
+function unlessClosed(error: unknown): void {
+  if (!(error instanceof WorkflowNotFoundError)) throw error;
 }

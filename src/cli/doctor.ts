@@ -1,10 +1,12 @@
 import { execFile } from 'node:child_process';
-import { access, constants, mkdir, statfs } from 'node:fs/promises';
+import { existsSync } from 'node:fs';
+import { access, constants, statfs } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
 import { promisify } from 'node:util';
-import { readConfig, type Config } from '../config.ts';
+import { projectFolder, readConfig, type Config } from '../config.ts';
 import { searchAttributes } from '../core/run.ts';
 import { probeIsolation } from '../engines/process/isolation.ts';
-import { alignColumns, megabytes, print } from './output.ts';
+import { alignColumns, print } from './output.ts';
 import { hasWorker } from './run/follow.ts';
 import { findSession, type Session } from './server/session.ts';
 
@@ -21,6 +23,7 @@ export async function doctorCommand(): Promise<number> {
   const config = readConfig();
   const checks = [
     checkNode(),
+    checkBuild(),
     await checkPython(config),
     await checkTemporalCli(config),
     await checkIsolation(config),
@@ -39,6 +42,15 @@ function checkNode(): Check {
     state: fits ? 'ok' : 'missing',
     said: `${process.version}${fits ? '' : '; 20.19 or newer is needed'}`,
   };
+}
+
+/** That this runs shows that the dependencies are there; the worker also needs the bundle. */
+function checkBuild(): Check {
+  const what = 'build';
+  const bundle = join(projectFolder, 'dist', 'workflow-bundle.js');
+  return existsSync(bundle)
+    ? { what, state: 'ok', said: dirname(bundle) }
+    : { what, state: 'missing', said: `${bundle} is not there; \`npm run build\` makes it` };
 }
 
 async function checkPython({ python }: Config): Promise<Check> {
@@ -85,63 +97,81 @@ async function checkIsolation({ python, isolation }: Config): Promise<Check> {
 async function checkStorage({ storageFolder }: Config): Promise<Check> {
   const what = 'storage';
   try {
-    await mkdir(storageFolder, { recursive: true });
-    await access(storageFolder, constants.W_OK);
-    const { bavail, bsize } = await statfs(storageFolder);
-    return { what, state: 'ok', said: `${storageFolder}, ${megabytes(bavail * bsize)} free` };
+    // Made by the first run, in the nearest folder that is there.
+    const folder = nearestFolder(storageFolder);
+    await access(folder, constants.W_OK);
+    const { bavail, bsize } = await statfs(folder);
+    const gigabytes = ((bavail * bsize) / 1e9).toFixed(1);
+    return { what, state: 'ok', said: `${storageFolder}, ${gigabytes} GB free` };
   } catch (error) {
     return { what, state: 'missing', said: `${storageFolder} cannot be written: ${lastLine(error)}` };
   }
 }
 
+function nearestFolder(path: string): string {
+  return existsSync(path) ? path : nearestFolder(dirname(path));
+}
+
 async function checkServer(config: Config): Promise<Check[]> {
   const what = 'Temporal server';
+  let session: Session | null;
   try {
-    const session = await findSession(config);
-    if (session === null) {
-      return [
-        {
-          what,
-          state: 'note',
-          said: 'none runs; `sluice run` starts one for itself, `sluice dev` one that stays',
-        },
-      ];
-    }
-    try {
-      return [
-        { what, state: 'ok', said: `${session.server.address} (${session.server.kind})` },
-        ...(await checkNamespace(config, session)),
-      ];
-    } finally {
-      await session.close();
-    }
+    session = await findSession(config);
   } catch (error) {
     return [{ what, state: 'missing', said: `${lastLine(error)}; start it, or unset TEMPORAL_ADDRESS` }];
   }
+  if (session === null) {
+    const said = 'none runs; `sluice run` starts one for itself, `sluice dev` one that stays';
+    return [{ what, state: 'note', said }];
+  }
+  const { address, kind, namespace } = session.server;
+  const found = {
+    configured: 'TEMPORAL_ADDRESS or profile',
+    dev: '`sluice dev`',
+    embedded: 'of a `sluice run`',
+  };
+  try {
+    return [
+      { what, state: 'ok', said: `${address}, namespace ${namespace} (${found[kind]})` },
+      await checkSearchAttributes(session),
+      await checkWorker(config, session),
+    ];
+  } finally {
+    await session.close();
+  }
 }
 
-async function checkNamespace({ taskQueue }: Config, { client, server }: Session): Promise<Check[]> {
-  const { customAttributes } = await client.connection.operatorService.listSearchAttributes({
-    namespace: server.namespace,
-  });
-  const missing = Object.values(searchAttributes).filter((name) => !Object.hasOwn(customAttributes, name));
-  const worker = await hasWorker(client, server.namespace, taskQueue);
-  return [
-    missing.length === 0
-      ? { what: 'search attributes', state: 'ok', said: Object.values(searchAttributes).join(', ') }
-      : {
-          what: 'search attributes',
-          state: 'note',
-          said: `${missing.join(', ')} not registered; runs go without them`,
-        },
-    worker
-      ? { what: 'worker', state: 'ok', said: `polls the queue ${taskQueue}` }
-      : {
-          what: 'worker',
-          state: 'missing',
-          said: `none polls the queue ${taskQueue}; start one with \`sluice worker\``,
-        },
-  ];
+async function checkSearchAttributes({ client, server: { namespace } }: Session): Promise<Check> {
+  const what = 'search attributes';
+  try {
+    const { customAttributes } = await client.connection.operatorService.listSearchAttributes({ namespace });
+    const names = Object.values(searchAttributes);
+    const missing = names.filter((name) => !Object.hasOwn(customAttributes, name));
+    if (missing.length === 0) return { what, state: 'ok', said: names.join(', ') };
+    return { what, state: 'note', said: `${missing.join(', ')} not registered; runs go without them` };
+  } catch (error) {
+    // Temporal Cloud keeps this call from clients.
+    return {
+      what,
+      state: 'note',
+      said: `cannot be asked for here (${lastLine(error)}); runs go without them`,
+    };
+  }
+}
+
+async function checkWorker({ taskQueue }: Config, { client, server }: Session): Promise<Check> {
+  const what = 'worker';
+  try {
+    if (await hasWorker(client, server.namespace, taskQueue))
+      return { what, state: 'ok', said: `polls the queue ${taskQueue}` };
+    return {
+      what,
+      state: 'missing',
+      said: `none polls the queue ${taskQueue}; start one with \`sluice worker\``,
+    };
+  } catch (error) {
+    return { what, state: 'missing', said: `the queue ${taskQueue} cannot be looked at: ${lastLine(error)}` };
+  }
 }
 
 function lastLine(error: unknown): string {

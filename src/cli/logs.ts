@@ -1,73 +1,70 @@
-import { createReadStream } from 'node:fs';
-import { stat } from 'node:fs/promises';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { readConfig, type Config } from '../config.ts';
-import { stepNames, type StepReport } from '../core/run.ts';
+import { readConfig } from '../config.ts';
+import { stepNames, type RunReport, type StepName } from '../core/run.ts';
 import { jobFolder } from '../engines/process/job-folder.ts';
 import { usageError } from './errors.ts';
-import { print, printable, say } from './output.ts';
-import { findRun, reportOf, type FoundRun } from './run/lookup.ts';
-import { openLine, type Line } from './server/patience.ts';
+import { createLogReader, type LogReader } from './log-reader.ts';
+import { say } from './output.ts';
+import { findRun, reportOf } from './run/lookup.ts';
+import { openLine } from './server/patience.ts';
 
-/** What the jobs of a run wrote, in the order of the steps. */
+const pollMs = 300;
+
+/** What the jobs of a run wrote, step after step, as far as they ran on this machine. */
 export async function logsCommand(
   workflowId: string,
   step: string | undefined,
-  options: { follow?: true },
+  { follow }: { follow?: true },
 ): Promise<number> {
-  if (step !== undefined && !stepNames.some((name) => name === step)) {
-    throw usageError(`There is no step ${JSON.stringify(step)}; steps are ${stepNames.join(', ')}`);
-  }
-  const config = readConfig();
-  const line = await openLine(config, say);
+  const only = checkStep(step);
+  const { jobsFolder } = readConfig();
+  const line = await openLine(readConfig(), say);
+  const logs = createLogs(jobsFolder, only);
   try {
-    const run = await findRun(line, workflowId);
-    const copied = new Map<string, number>();
     for (;;) {
-      const current = await findRun(line, workflowId);
-      const found = await copyNew(config, await stepsOf(line, current), step, copied);
-      if (options.follow && current.open) {
-        await sleep(500);
-        continue;
-      }
-      if (found === 0) say(`No job of ${run.workflowId} has a log on this machine (${config.jobsFolder})`);
-      return 0;
+      // Asked first, so that the last look comes after the end of the run.
+      const run = await findRun(line, workflowId);
+      await logs.writeNew(await reportOf(line, run));
+      if (!follow || !run.open) break;
+      await sleep(pollMs);
     }
   } finally {
-    await line.close();
+    line.hangUp();
   }
+  logs.tellWhatIsMissing();
+  return 0;
 }
 
-async function stepsOf(line: Line, run: FoundRun): Promise<StepReport[]> {
-  return (await reportOf(line, run)).steps.filter(({ engine }) => engine !== null);
+function checkStep(step: string | undefined): StepName | undefined {
+  const known = stepNames.find((name) => name === step);
+  if (step !== undefined && known === undefined)
+    throw usageError(`There is no step ${JSON.stringify(step)}; steps are ${stepNames.join(', ')}`);
+  return known;
 }
 
-/** Prints what came since the last time. @returns how many logs there are. */
-async function copyNew(
-  config: Config,
-  steps: readonly StepReport[],
-  only: string | undefined,
-  copied: Map<string, number>,
-): Promise<number> {
-  for (const { name, jobName } of steps) {
-    if (jobName === null || (only !== undefined && only !== name)) continue;
-    const { log } = jobFolder(config.jobsFolder, jobName);
-    const size = (await stat(log).catch(() => null))?.size;
-    if (size === undefined) continue;
-    const from = copied.get(jobName);
-    if (from === undefined) print(`── ${name}: ${jobName}`);
-    if (size > (from ?? 0)) await copyBytes(log, from ?? 0, size);
-    copied.set(jobName, size);
-  }
-  return copied.size;
-}
-
-async function copyBytes(path: string, start: number, end: number): Promise<void> {
-  const stream = createReadStream(path, { start, end: end - 1 });
-  if (process.stdout.isTTY) stream.setEncoding('utf8');
-  for await (const chunk of stream as AsyncIterable<Buffer | string>) {
-    // A terminal obeys what it is sent; a file or a pipe gets the bytes as they are.
-    const out = typeof chunk === 'string' ? printable(chunk) : chunk;
-    if (!process.stdout.write(out)) await new Promise((resolve) => process.stdout.once('drain', resolve));
-  }
+function createLogs(jobsFolder: string, only: StepName | undefined) {
+  const readers = new Map<string, LogReader>();
+  const readerOf = (name: StepName, jobName: string): LogReader => {
+    const reader =
+      readers.get(jobName) ?? createLogReader(jobFolder(jobsFolder, jobName).log, `${name}: ${jobName}`);
+    readers.set(jobName, reader);
+    return reader;
+  };
+  return {
+    async writeNew(report: RunReport): Promise<void> {
+      for (const { name, jobName, engine, status } of report.steps) {
+        if (jobName === null || engine === null || (only ?? name) !== name) continue;
+        await readerOf(name, jobName).writeNew();
+        // One step at a time: the next has its turn when this one is over.
+        if (status === 'running') return;
+      }
+    },
+    tellWhatIsMissing(): void {
+      if (readers.size === 0) say(only ? `The step ${only} has run no job` : 'The run has run no job');
+      for (const { found, title } of readers.values()) {
+        if (!found())
+          say(`${title} has no log here: it ran on another machine, has not started, or was cleaned away`);
+      }
+    },
+  };
 }

@@ -23,9 +23,18 @@ interface RunOptions {
   workflowId?: string;
 }
 
+/** What Ctrl-C means changes as the command goes on. */
+interface Interrupt {
+  handle(): void;
+}
+
 /** Starts a run and follows it to its end. */
 export async function runCommand(path: string, options: RunOptions): Promise<number> {
   const config = readConfig();
+  // Before there is a run there is nothing to cancel.
+  const interrupt: Interrupt = { handle: () => process.exit(exitCodes.canceled) };
+  onInterrupt(() => interrupt.handle());
+  if (options.workflowId === '') throw usageError('--workflow-id is empty');
   const server = findServer(config);
   if (options.detach && (server === null || !isLasting(server))) {
     throw usageError(
@@ -36,14 +45,19 @@ export async function runCommand(path: string, options: RunOptions): Promise<num
   const given = await readPipeline(path, options, createLocalInputs(config, uploader(storage, say)));
   const line = await openLine(config, say);
   try {
+    // While the request is on its way there may be a run already: the signal counts when its answer is there.
+    const early = new AbortController();
+    interrupt.handle = () => early.abort();
     const run = await startRun(config, line, given, options.workflowId);
     if (options.detach) {
       printJson(run);
       return exitCodes.accepted;
     }
-    return await follow(config, line, run, options);
+    const ending = follow(config, line, run, options, interrupt);
+    if (early.signal.aborted) interrupt.handle();
+    return await ending;
   } finally {
-    await line.close();
+    line.hangUp();
   }
 }
 
@@ -95,38 +109,46 @@ function parameterTable({ parameters }: GivenPipeline): string {
   return rows.length === 0 ? 'No parameters' : ['| parameter | value |', '| --- | --- |', ...rows].join('\n');
 }
 
-async function follow(config: Config, line: Line, run: RunRef, options: RunOptions): Promise<number> {
+async function follow(
+  config: Config,
+  line: Line,
+  run: RunRef,
+  options: RunOptions,
+  interrupt: Interrupt,
+): Promise<number> {
   const view = openView(process.stderr);
-  const page = runPage(line.session.server, run.workflowId, run.runId);
-  view.tell(`Run ${run.workflowId}${page === null ? '' : `: ${page}`}`);
-  const detached = leaveOnInterrupt(line, run, view);
+  // The server may be another one at the end.
+  const page = () => runPage(line.session.server, run.workflowId, run.runId);
+  view.tell(`Run ${run.workflowId}: ${page() ?? `run id ${run.runId}, at ${line.session.server.address}`}`);
+  const detached = new Promise<'detached'>((resolve) => {
+    interrupt.handle = () => cancelOrLeave(line, run, view, () => resolve('detached'));
+  });
   const following = followRun({ line, run, taskQueue: config.taskQueue, show: view.show, tell: view.tell });
   const report = await Promise.race([following, detached]).finally(view.close);
   if (report === 'detached') {
     following.catch(() => undefined);
     return exitCodes.canceled;
   }
+  const exitCode = exitCodeOfRun(report);
+  // Already here, for a reader of our output who leaves early.
+  process.exitCode = exitCode;
+  for (const text of closingLines(report, page())) say(text);
   if (options.json) printJson(jsonOf(run, report));
-  for (const text of closingLines(report, page)) say(text);
-  return exitCodeOfRun(report);
+  return exitCode;
 }
 
-/** The first Ctrl-C cancels a run of our own server, and leaves one of a server that stays. */
-function leaveOnInterrupt(line: Line, { workflowId, runId }: RunRef, view: View): Promise<'detached'> {
-  return new Promise((resolve) => {
-    onInterrupt(() => {
-      const { server } = line.session;
-      if (isLasting(server)) {
-        view.tell(
-          `Leaving; the run goes on at ${server.address}. \`sluice status ${workflowId}\` looks at it, \`sluice cancel ${workflowId}\` cancels it.`,
-        );
-        resolve('detached');
-        return;
-      }
-      view.tell('Cancelling the run and waiting until its job is stopped. (Ctrl-C again leaves at once.)');
-      line
-        .patiently(({ client }) => client.workflow.getHandle(workflowId, runId).cancel())
-        .catch((error: Error) => view.tell(`It could not be cancelled: ${error.message}`));
-    });
-  });
+/** A run of our own server is cancelled; one of a server that stays goes on without us. */
+function cancelOrLeave(line: Line, { workflowId, runId }: RunRef, view: View, leave: () => void): void {
+  const { server } = line.session;
+  if (isLasting(server)) {
+    view.tell(
+      `Leaving; the run goes on at ${server.address}. \`sluice status ${workflowId}\` looks at it, \`sluice cancel ${workflowId}\` cancels it.`,
+    );
+    leave();
+    return;
+  }
+  view.tell('Cancelling the run and waiting until its job is stopped. (Ctrl-C again leaves at once.)');
+  line
+    .patiently(({ client }) => client.workflow.getHandle(workflowId, runId).cancel())
+    .catch((error: Error) => view.tell(`It could not be cancelled: ${error.message}`));
 }

@@ -16,10 +16,11 @@ export async function statusCommand(workflowId: string, options: { json?: true }
     if (options.json) printJson(jsonOf(run, report));
     else {
       const page = runPage(line.session.server, run.workflowId, run.runId);
-      print([...tableOf(report, Date.now()), '', ...closingLines(report, page)].join('\n'));
+      const title = `${workflowId}: pipeline ${report.pipeline ?? '?'}, mode ${report.executionMode ?? '?'}`;
+      print([title, '', ...tableOf(report, Date.now()), '', ...closingLines(report, page)].join('\n'));
     }
     return 0;
   } finally {
-    await line.close();
+    line.hangUp();
   }
 }

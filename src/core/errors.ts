@@ -70,16 +70,19 @@ export class SluiceError extends Error {
   readonly code: ErrorCode;
   /** Facts for programs: job name, file, JSON path, exit code. JSON values only. */
   readonly details: Record<string, unknown>;
+  /** Of the code, unless who throws it knows that trying again cannot help. */
+  readonly retryable: boolean;
 
   constructor(
     code: ErrorCode,
     message: string,
-    options: { details?: Record<string, unknown>; cause?: unknown } = {},
+    options: { details?: Record<string, unknown>; cause?: unknown; retryable?: false } = {},
   ) {
     super(printable(message), options.cause === undefined ? undefined : { cause: options.cause });
     this.name = 'SluiceError';
     this.code = code;
     this.details = options.details ?? {};
+    this.retryable = options.retryable ?? errorTable[code].retryable;
   }
 }
 

@@ -34,7 +34,7 @@ function problemInside(text: string): string | undefined {
       container.add(key);
     }
     if (open.length > maxDepth) return `it is nested deeper than ${maxDepth} levels`;
-    expectsKey = token === '{' || (token === ',' && open.at(-1) instanceof Set);
+    expectsKey = token === '{' || token === ',';
   }
   return undefined;
 }

@@ -2,7 +2,7 @@ import { ApplicationFailure, isCancellation, log, workflowInfo } from '@temporal
 import { closed } from '../core/run-report.ts';
 import type { RunReport } from '../core/run.ts';
 import { runFailure } from './failures.ts';
-import type { Run } from './open-run.ts';
+import type { Pipeline } from '../core/pipeline.ts';
 import type { Progress } from './progress.ts';
 import { shortActivities } from './proxies.ts';
 
@@ -15,12 +15,16 @@ export function close(progress: Progress, outcome: 'accepted' | 'rejected'): Run
  * What a run that does not pass ends with. Failed: it notifies, and fails with the step's own error. Cancelled: its jobs
  * are stopped already.
  */
-export async function giveUp(error: unknown, run: Run | undefined, progress: Progress): Promise<unknown> {
+export async function giveUp(
+  error: unknown,
+  pipeline: Pipeline | undefined,
+  progress: Progress,
+): Promise<unknown> {
   const failure = runFailure(error);
   if (failure instanceof ApplicationFailure) {
     const code = failure.type ?? 'JobInternalError';
     progress.show({ failure: { code, message: failure.message } });
-    if (run) await notify(run, failure);
+    if (pipeline) await notify(pipeline, failure, progress);
     progress.show(closed(progress.report, code === 'QualityGateRejected' ? 'rejected' : 'failed'));
   } else if (isCancellation(error)) {
     progress.show(closed(progress.report, 'canceled'));
@@ -32,22 +36,26 @@ export async function giveUp(error: unknown, run: Run | undefined, progress: Pro
  * Not run if the file has no such step. Its own failure is logged and never hides what it was to tell; a run that is
  * cancelled meanwhile doesn't wait for a receiver that doesn't answer.
  */
-export async function notify(run: Run, failure: ApplicationFailure): Promise<void> {
-  const { notify: targets } = run.plan.pipeline.steps;
+export async function notify(
+  pipeline: Pipeline,
+  failure: ApplicationFailure,
+  progress: Progress,
+): Promise<void> {
+  const { notify: targets } = pipeline.steps;
   if (!targets) return;
   const { workflowId, runId } = workflowInfo();
   const code = failure.type ?? 'JobInternalError';
   const notification = {
     deduplicationKey: runId,
-    pipeline: run.plan.pipeline.name,
+    pipeline: pipeline.name,
     workflowId,
     runId,
     code,
     message: failure.message,
-    metric: run.progress.report.metric,
+    metric: progress.report.metric,
   };
   try {
-    await run.progress.step('notify', { engine: null, jobName: null }, () =>
+    await progress.step('notify', { engine: null, jobName: null }, () =>
       shortActivities.notifyFailure.executeWithOptions({ activityId: 'notify', summary: code }, [
         { targets, notification },
       ]),

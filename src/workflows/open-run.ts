@@ -3,7 +3,7 @@ import type { HashedInput } from '../activities/hash-input.ts';
 import type { PreparedRun } from '../activities/prepare-run.ts';
 import type { Scalar } from '../core/expressions.ts';
 import type { Rule } from '../core/gate.ts';
-import { parsePipeline } from '../core/parse-pipeline.ts';
+import { parsePipeline, type ParsedPipeline } from '../core/parse-pipeline.ts';
 import { gateRule } from '../core/pipeline.ts';
 import type { StepPlan } from '../core/plan.ts';
 import { opened } from '../core/run-report.ts';
@@ -22,16 +22,24 @@ export interface Run {
   data: Promise<HashedInput | null>;
 }
 
-/** Everything that can be wrong with the input is found here, before the first job. */
-export async function openRun(input: unknown, progress: Progress): Promise<Run> {
-  const { namespace, workflowId, runId } = workflowInfo();
+interface ParsedInput extends ParsedPipeline {
+  rule: Rule;
+}
+
+/** What was typed, parsed: the Temporal CLI bypasses ours. From here on it is known whom to notify. */
+export async function readInput(input: unknown, progress: Progress): Promise<ParsedInput> {
   const { pipeline: given, ...overrides } = parseRunInput(input);
   const isLocation = typeof given === 'string';
   const file = isLocation ? await load(given) : given;
-  const { pipeline, parameters } = parsePipeline(isLocation ? given : 'The pipeline', file, overrides);
-  const rule = gateRule(pipeline.steps.condition);
-  progress.show(opened(progress.report, pipeline, rule));
+  const parsed = parsePipeline(isLocation ? given : 'The pipeline', file, overrides);
+  const rule = gateRule(parsed.pipeline.steps.condition);
+  progress.show(opened(progress.report, parsed.pipeline, rule));
+  return { ...parsed, rule };
+}
 
+/** Everything that can be wrong with what the pipeline names is found here, before the first job. */
+export async function openRun({ pipeline, parameters, rule }: ParsedInput, progress: Progress): Promise<Run> {
+  const { namespace, workflowId, runId } = workflowInfo();
   const prepared = await shortActivities.prepareRun.executeWithOptions(
     { activityId: 'prepare', summary: 'check what is named, put the code aside' },
     [{ pipeline, runId }],

@@ -27,6 +27,7 @@ export const shortActivities = proxyActivities<Activities>({
 export const longActivities = proxyActivities<Activities>({
   ...common,
   startToCloseTimeout: '2 hours',
+  scheduleToCloseTimeout: '6 hours',
   heartbeatTimeout,
 });
 

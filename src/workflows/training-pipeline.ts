@@ -1,10 +1,11 @@
 import { decide } from '../core/gate.ts';
+import type { Pipeline } from '../core/pipeline.ts';
 import { decided } from '../core/run-report.ts';
 import type { RunReport } from '../core/run.ts';
 import { createModel, evaluate, preprocess, readMetric, registerModel, train, transform } from './steps.ts';
 import { close, giveUp, notify } from './endings.ts';
 import { rejected, undecidable } from './failures.ts';
-import { openRun, type Run } from './open-run.ts';
+import { openRun, readInput } from './open-run.ts';
 import { startProgress } from './progress.ts';
 
 /**
@@ -13,9 +14,11 @@ import { startProgress } from './progress.ts';
  */
 export async function trainingPipeline(input: unknown): Promise<RunReport> {
   const progress = startProgress();
-  let run: Run | undefined;
+  let pipeline: Pipeline | undefined;
   try {
-    run = await openRun(input, progress);
+    const parsed = await readInput(input, progress);
+    pipeline = parsed.pipeline;
+    const run = await openRun(parsed, progress);
     await preprocess(run);
     const artifactUri = await train(run);
     await evaluate(run, artifactUri);
@@ -32,13 +35,13 @@ export async function trainingPipeline(input: unknown): Promise<RunReport> {
       case 'rejected': {
         const verdict = rejected(run.rule, decision.value);
         if (run.plan.pipeline.steps.condition.onRejected === 'fail') throw verdict;
-        await notify(run, verdict);
+        await notify(pipeline, verdict, progress);
         return close(progress, 'rejected');
       }
       case 'undecidable':
         throw undecidable(run.rule, decision.reason);
     }
   } catch (error) {
-    throw await giveUp(error, run, progress);
+    throw await giveUp(error, pipeline, progress);
   }
 }

@@ -64,6 +64,7 @@ test.each<[string, Json, string, string]>([
     'a',
     '"Std:Join" joins strings, numbers and booleans only',
   ],
+  ['a join of null', { a: join('', null) }, 'a', '"Std:Join" joins strings, numbers and booleans only'],
   [
     'a join of a bad reference',
     { a: join('', 'x', { Get: 'Parameters.no' }) },
@@ -80,6 +81,15 @@ test.each<[string, Json, string, string]>([
   const { problems } = resolveExpressions(value, scope);
   expect(problems).toEqual([{ path, message: expect.stringContaining(message) }]);
   expect(problems[0]?.message).not.toMatch(garbling);
+});
+
+test('it tells which expressions have no value, a join of one among them', () => {
+  const { value, unresolved } = resolveExpressions(
+    { a: { Get: 'Parameters.unset' }, b: [join('-', 'x', { Get: 'Parameters.no' })], c: join('-', 'x') },
+    scope,
+  );
+  expect(value).toEqual({ a: null, b: [null], c: 'x' });
+  expect(unresolved).toEqual(new Set(['a', 'b[0]', 'b[0].Values[1]']));
 });
 
 test('it tells which parameters were referred to, also inside joins and without a value', () => {

@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { SluiceError } from '../../src/core/errors.ts';
-import { excerpt, oneLine, printable, quote } from '../../src/core/wording.ts';
+import { excerpt, listed, oneLine, printable, quote } from '../../src/core/wording.ts';
 import { garbling, nested } from './refusal.ts';
 
 test.each([
@@ -34,6 +34,13 @@ test('what is too long, or too deep to be written, still has a short excerpt', (
   expect(excerpt('x'.repeat(1000))).toHaveLength(203);
   expect(excerpt(['x'.repeat(1000)])).toHaveLength(201);
   expect(excerpt(nested(200_000)).length).toBeLessThan(210);
+});
+
+test('names are listed, the first twenty, in quotation marks where they need them', () => {
+  expect(listed([])).toBe('none');
+  expect(listed(new Set(['a', 'b c', '\u001b[m']))).toBe('a, "b c", "\\u001b[m"');
+  const many = Array.from({ length: 25 }, (_, index) => `n${index}`);
+  expect(listed(many)).toMatch(/^n0, n1, .*, n19, … and 5 more$/);
 });
 
 test('text of others stays on its line, whatever it is', () => {

@@ -6,7 +6,7 @@ import { createWriteStream } from 'node:fs';
 import { pipeline } from 'node:stream/promises';
 import tar from 'tar-stream';
 import { SluiceError } from '../../src/core/errors.ts';
-import type { JobRef, JobRequest, JobState } from '../../src/core/jobs.ts';
+import type { JobFailureCode, JobRef, JobRequest, JobState } from '../../src/core/jobs.ts';
 import type { Engine } from '../../src/engines/engine.ts';
 
 /** How the jobs of one step behave. */
@@ -16,6 +16,8 @@ export interface Behaviour {
   /** Milliseconds between the request to stop and the end. */
   stopTakes?: number;
   ends?: 'succeeded' | 'failed' | 'stopped';
+  /** The code of a job that failed. */
+  code?: JobFailureCode;
   /** What evaluate writes into its report. */
   report?: string;
 }
@@ -73,7 +75,7 @@ export function createFakeEngine(): FakeEngine {
           request,
           startedAt: Date.now(),
           stopAskedAt: null,
-          behaviour: { lasts: 0, stopTakes: 0, ends: 'succeeded', ...behaviour },
+          behaviour: { lasts: 0, stopTakes: 0, ends: 'succeeded', code: 'JobFailed', ...behaviour },
         });
         await writeOutputs(name, request, behaviour);
       }
@@ -98,7 +100,7 @@ export function createFakeEngine(): FakeEngine {
         case 'failed':
           return Promise.resolve({
             status,
-            code: 'JobFailed',
+            code: job.behaviour.code,
             reason: 'it exited with 1',
             exitCode: 1,
             ...ended,

@@ -284,6 +284,20 @@ describe('a run that is not accepted', () => {
     expect((await failureOf(await start({ pipeline: smallPipeline() }))).type).toBe('JobStopped');
   });
 
+  it('ends when the outputs of a job could not be stored: the job is over, another attempt would not help', async () => {
+    engine.behave('train', { ends: 'failed', code: 'StorageError' });
+    const handle = await start({ pipeline: smallPipeline() });
+    expect((await failureOf(handle)).type).toBe('StorageError');
+  });
+
+  it('notifies also when what the pipeline names is not there', async () => {
+    const receiver = await startReceiver();
+    const steps = { transform: { input: 'no.csv' }, notify: [{ webhook: receiver.url }] };
+    expect((await failureOf(await start({ pipeline: smallPipeline({}, steps) }))).type).toBe('InvalidInput');
+    expect(receiver.deliveries).toHaveLength(1);
+    await receiver.close();
+  });
+
   it('is not hidden by a notification that fails', async () => {
     const receiver = await startReceiver(404);
     engine.behave('train', { ends: 'failed' });

@@ -35,7 +35,7 @@ export type HostEnd =
 export async function runHost(options: HostOptions): Promise<HostEnd> {
   const files = hostFiles(options.config.home);
   await mkdir(files.folder, { recursive: true });
-  const lock = await acquireLock(files, options.stop);
+  const lock = await acquireLock(files, options.lasting, options.stop);
   if ('address' in lock) return { kind: 'taken', by: lock };
   try {
     return await serve(options, files, lock);

@@ -9,6 +9,8 @@ import { runningHost, type HostRecord } from './record.ts';
 const staleMs = 15_000;
 /** How long the host before us may take to leave. */
 const patienceMs = 45_000;
+/** More than an embedded server takes to end after its last run. */
+const yieldMs = 6000;
 
 export interface HeldLock {
   /** Resolves if another process took the lock over: this one must not go on. */
@@ -16,14 +18,22 @@ export interface HeldLock {
   release(): Promise<void>;
 }
 
-/** Waits for a host that is leaving; one that takes clients is returned instead of the lock. */
-export async function acquireLock(files: HostFiles, stop: AbortSignal): Promise<HeldLock | HostRecord> {
+/**
+ * Waits for a host that is leaving; one that takes clients is returned instead of the lock. A host that is to stay gives
+ * one that is not some seconds to find out that nobody needs it.
+ */
+export async function acquireLock(
+  files: HostFiles,
+  lasting: boolean,
+  stop: AbortSignal,
+): Promise<HeldLock | HostRecord> {
   const deadline = Date.now() + patienceMs;
+  const yielding = Date.now() + (lasting ? yieldMs : 0);
   for (;;) {
     const lock = await tryLock(files);
     if (lock !== null) return lock;
     const other = runningHost(files);
-    if (other !== null) return other;
+    if (other !== null && (other.lasting || Date.now() >= yielding)) return other;
     freeOfDeadHolder(files);
     if (Date.now() > deadline) throw new Error(`${files.lock} is held by a process that does not answer`);
     await sleep(100, undefined, { signal: stop });

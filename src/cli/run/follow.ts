@@ -7,8 +7,8 @@ import { awaitEnding, queryReport } from './ending.ts';
 import { closedReport, type RunRef } from './report.ts';
 
 const pollMs = 300;
-/** TASK_QUEUE_TYPE_WORKFLOW of Temporal's API. */
-const workflowTasks = 1;
+/** `TASK_QUEUE_TYPE_WORKFLOW` of Temporal's protocol. */
+const workflowQueue = 1;
 /** After so long without a first step it is worth asking whether there is a worker at all. */
 const workerPatienceMs = 4000;
 
@@ -23,37 +23,31 @@ interface FollowOptions {
 /** Shows what the run tells until it is closed, and returns its last report. */
 export async function followRun({ line, run, taskQueue, show, tell }: FollowOptions): Promise<RunReport> {
   let last: RunReport | null = null;
-  let open = true;
   const ending = line.patiently(({ client }) => awaitEnding(client, run));
   const ended = ending.then(
-    () => (open = false),
-    () => (open = false),
+    () => 'ended' as const,
+    () => 'ended' as const,
   );
-  const ask = async () => {
-    const report = await queryReport(line.session.client, run).catch(() => null);
-    if (report === null) return;
-    last = report;
-    show(report);
-  };
+  const ask = () => queryReport(line.session.client, run).catch(() => null);
   const begun = Date.now();
-  let workerMissing = false;
-  while (open) {
-    await Promise.race([ask(), ended]);
-    if (!workerMissing && !hasBegun(last) && Date.now() - begun > workerPatienceMs) {
-      workerMissing = await warnWithoutWorker(line.session, taskQueue, tell);
+  let warned = false;
+  for (;;) {
+    const answer = await Promise.race([ended, ask()]);
+    if (answer === 'ended') break;
+    if (answer !== null) {
+      last = answer;
+      show(answer);
+    } else if (!warned && last === null && Date.now() - begun > workerPatienceMs) {
+      warned = await warnWithoutWorker(line.session, taskQueue, tell);
     }
-    await Promise.race([sleep(pollMs), ended]);
+    if ((await Promise.race([ended, sleep(pollMs)])) === 'ended') break;
   }
   const how = await ending;
   // Once more: the last change may have come with the end.
-  if (how.kind !== 'completed') await ask();
+  if (how.kind !== 'completed') last = (await ask()) ?? last;
   const report = closedReport(last, how);
   show(report);
   return report;
-}
-
-function hasBegun(report: RunReport | null): boolean {
-  return report !== null && report.pipeline !== null;
 }
 
 async function warnWithoutWorker(
@@ -78,7 +72,7 @@ export async function hasWorker(
     namespace,
     taskQueue: { name },
     // eslint-disable-next-line @typescript-eslint/no-unsafe-enum-assignment -- the enum is in a package that is not ours to import
-    taskQueueType: workflowTasks,
+    taskQueueType: workflowQueue,
   });
   const seen = pollers.map(({ lastAccessTime }) => Number(lastAccessTime?.seconds ?? 0) * 1000);
   return seen.some((time) => Date.now() - time < 75_000);

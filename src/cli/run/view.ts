@@ -15,7 +15,9 @@ export interface View {
 
 /** On a terminal a table that lives, else a plain line for each change. */
 export function openView(stream: NodeJS.WriteStream): View {
-  return stream.isTTY ? liveView(stream) : plainView((line) => void stream.write(`${printable(line)}\n`));
+  // A terminal that doesn't tell its size (a container's, some CI's) would show nothing of the table.
+  const hasRoom = stream.isTTY && stream.columns > 0 && stream.rows > 0;
+  return hasRoom ? liveView(stream) : plainView((line) => void stream.write(`${printable(line)}\n`));
 }
 
 export function plainView(write: (line: string) => void): View {
@@ -47,6 +49,7 @@ function liveView(stream: NodeJS.WriteStream): View {
   const draw = () => {
     if (report !== null) update(tableOf(report, Date.now()).map(printableLine).join('\n'));
   };
+  // Elapsed times go on between two reports.
   const ticking = setInterval(draw, 200);
   return {
     show(next) {

@@ -71,7 +71,7 @@ export function createProcessEngine(options: ProcessEngineOptions): Engine {
       if ((await exists(folder.path)) && !(await exists(folder.exit))) await requestStop(folder);
     },
 
-    pollIntervalMs: (elapsedMs) => Math.min(500, Math.max(5, Math.round(elapsedMs / 10))),
+    pollIntervalMs: (elapsedMs) => Math.min(250, Math.max(5, Math.round(elapsedMs / 40))),
   };
 }
 
@@ -85,7 +85,13 @@ async function chooseIsolation(wanted: 'auto' | Isolation, python: string): Prom
   const probe = await probeIsolation(python);
   if (probe.available) return 'namespaces';
   if (wanted === 'auto') return 'none';
-  throw new SluiceError('EngineUnavailable', `Namespaces are not to be had on this machine: ${probe.reason}`);
+  throw new SluiceError(
+    'EngineUnavailable',
+    `Namespaces are not to be had on this machine: ${probe.reason}`,
+    {
+      retryable: false,
+    },
+  );
 }
 
 /** False if there is no such job. */

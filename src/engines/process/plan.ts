@@ -90,6 +90,8 @@ function environment(setting: JobSetting): Record<string, string> {
     TMPDIR: join(folder, 'tmp'),
     LANG: 'C.UTF-8',
     PYTHONUNBUFFERED: '1',
+    // The code folder belongs to every run of the same code.
+    PYTHONDONTWRITEBYTECODE: '1',
     ...setting.baseEnvironment,
     ...jobEnvironment(setting.name, job),
     ...Object.fromEntries(Object.entries(asked).map(([name, value]) => [name, localise(setting, value)])),

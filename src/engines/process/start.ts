@@ -16,12 +16,17 @@ export function createStarter(python: string, jobsDir: string): (files: JobFolde
 
   /** Returns at the supervisor's first word: it started the job, or another one did. Of several exactly one starts it. */
   return async (files) => {
-    const supervisor = spare?.exitCode === null ? spare : spawnSupervisor(python, jobsDir);
+    const supervisor = spare !== null && isWaiting(spare) ? spare : spawnSupervisor(python, jobsDir);
     spare = null;
     const { word, said } = await firstWord(supervisor, files.path, python);
     if (word !== 'started' && word !== 'taken') throw await explain(files, said);
     spare = spawnSupervisor(python, jobsDir);
   };
+}
+
+/** Somebody may have killed it in the meantime. */
+function isWaiting({ exitCode, signalCode, stdout }: Supervisor): boolean {
+  return exitCode === null && signalCode === null && !stdout.destroyed && !stdout.readableEnded;
 }
 
 function spawnSupervisor(python: string, jobsDir: string): Supervisor {

@@ -4,6 +4,8 @@ import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import type { SluiceError } from '../../../src/core/errors.ts';
 import { listJobs, removeJob } from '../../../src/engines/process/job-folder.ts';
+import { processesWith } from '../../support/processes.ts';
+import { sleep } from '../../support/until.ts';
 import {
   base,
   createBench,
@@ -271,6 +273,18 @@ describe.each(isolations)('the process engine, isolation %s', (isolation) => {
       expect(await bench.ended(`race-${round}`)).toMatchObject({ status: 'succeeded' });
       expect(readFileSync(ledger, 'utf8')).toBe('start\n');
     }
+  });
+
+  it('starts jobs also when the supervisor that waited was killed', async () => {
+    const own = createBench(isolation);
+    await own.run('first', shell('true'));
+    // The supervisor of the first job may still be leaving.
+    await sleep(300);
+    const waiting = await processesWith(join(own.jobsDir, '.pycache'));
+    expect(waiting).toHaveLength(1);
+    process.kill(waiting[0]!.pid, 'SIGKILL');
+    await sleep(200);
+    expect((await own.run('second', shell('true'))).status).toBe('succeeded');
   });
 
   it('lists jobs and removes those that are over', async () => {

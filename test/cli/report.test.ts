@@ -1,0 +1,67 @@
+import { describe, expect, it } from 'vitest';
+import { closedReport, exitCodeOfRun, jsonOf, type Ending } from '../../src/cli/run/report.ts';
+import { newReport, withStep } from '../../src/core/run-report.ts';
+import type { Outcome, RunReport } from '../../src/core/run.ts';
+
+const training: RunReport = {
+  ...newReport(),
+  pipeline: 'small',
+  ...withStep(newReport(), 'train', { status: 'running', engine: 'process', jobName: 'job-1' }),
+};
+
+describe('closedReport', () => {
+  it.each<[Ending, Outcome, string | undefined]>([
+    [{ kind: 'canceled', message: '' }, 'canceled', undefined],
+    [{ kind: 'terminated', message: 'reason' }, 'failed', 'Terminated'],
+    [{ kind: 'timedOut', message: 'too long' }, 'failed', 'TimedOut'],
+    [{ kind: 'failed', code: 'JobFailed', message: 'exit code 1' }, 'failed', 'JobFailed'],
+    [{ kind: 'failed', code: 'QualityGateRejected', message: '' }, 'rejected', 'QualityGateRejected'],
+  ])('makes of the end %j the outcome %s', (ending, outcome, code) => {
+    const report = closedReport(training, ending);
+    expect(report.outcome).toBe(outcome);
+    expect(report.failure?.code).toBe(code);
+    const states = new Set(report.steps.map(({ status }) => status));
+    expect(states).toEqual(new Set(['canceled', 'skipped']));
+  });
+
+  it('takes what a completed run says of itself', () => {
+    const report: RunReport = { ...newReport(), outcome: 'accepted' };
+    expect(closedReport(training, { kind: 'completed', report })).toBe(report);
+  });
+
+  it('knows all steps of a run that never told anything', () => {
+    expect(closedReport(null, { kind: 'terminated', message: '' }).steps).toHaveLength(8);
+  });
+});
+
+describe('exitCodeOfRun', () => {
+  it.each<[Outcome, string | undefined, number]>([
+    ['accepted', undefined, 0],
+    ['rejected', 'QualityGateRejected', 3],
+    ['canceled', undefined, 130],
+    ['failed', 'JobFailed', 1],
+    ['failed', 'Terminated', 1],
+    ['failed', 'InvalidInput', 2],
+    ['failed', 'Unsupported', 2],
+  ])('of %s (%s) is %i', (outcome, code, exitCode) => {
+    const failure = code === undefined ? {} : { failure: { code, message: '' } };
+    expect(exitCodeOfRun({ ...newReport(), outcome, ...failure })).toBe(exitCode);
+  });
+});
+
+describe('jsonOf', () => {
+  it('has the documented keys and no others', () => {
+    const body = jsonOf({ workflowId: 'a', runId: 'b' }, { ...training, outcome: 'accepted' });
+    expect(Object.keys(body)).toEqual([
+      'workflowId',
+      'runId',
+      'outcome',
+      'metric',
+      'steps',
+      'model',
+      'transform',
+      'modelPackage',
+    ]);
+    expect(Object.keys(body.steps[0]!)).toEqual(['name', 'status', 'engine', 'jobName', 'seconds']);
+  });
+});
