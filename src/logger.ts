@@ -5,7 +5,8 @@ import type { Config } from './config.ts';
 
 /** What a log line never holds: credentials, and addresses that are credentials. */
 const names = ['password', 'token', 'apiKey', 'authorization', 'webhook'];
-const secret = /secret|token|passw|api[-_]?key|access[-_]?key|authorization|cookie|credential|webhook/i;
+const secret =
+  /(secret|token|password|passwd|api[-_]?key|access[-_]?key|authorization|cookie|credentials?|webhook)$/i;
 const isSecret = (key: string) => secret.test(key);
 
 /** A copy without secrets, however deep they are. Errors and what else has a class of its own are left to pino. */

@@ -43,7 +43,8 @@ export async function startWorker({
   workflows,
 }: WorkerOptions): Promise<RunningWorker> {
   const { connectionOptions, namespace = 'default' } = loadClientConnectConfig();
-  const connection = await connect({ ...connectionOptions, ...(address !== undefined && { address }) });
+  // A server of our own has neither the TLS nor the key of a profile.
+  const connection = await connect(address === undefined ? connectionOptions : { address });
   const registered = await hasSearchAttributes(connection, namespace);
   if (!registered)
     logger.warn(

@@ -96,6 +96,11 @@ describe('a secret', () => {
     expect(lines()).toMatchObject([{ msg: 'sent' }]);
   });
 
+  it('is one by the names that AWS and others give it', () => {
+    create().info({ environment: { AWS_SECRET_ACCESS_KEY: 'x1', api_key: 'x2', sessionToken: 'x3' } }, 'env');
+    expect(JSON.stringify(lines())).not.toMatch(/x[123]/);
+  });
+
   it('is no field of another name', () => {
     create().info({ tokens: 5, webhooks: 2, at: new Date(0) }, 'counted');
     expect(lines()).toMatchObject([{ tokens: 5, webhooks: 2, at: '1970-01-01T00:00:00.000Z' }]);
