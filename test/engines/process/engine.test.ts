@@ -131,6 +131,7 @@ describe.each(isolations)('the process engine, isolation %s', (isolation) => {
           'PATH',
           'PROCESSING_JOB_NAME',
           'PWD',
+          'PYTHONDONTWRITEBYTECODE',
           'PYTHONUNBUFFERED',
         ],
         ...(isolation === 'none' ? ['SAGEMAKER_BASE_DIR'] : []),
