@@ -138,7 +138,6 @@ export const jobRequest = z.discriminatedUnion('kind', [
   z.strictObject({ kind: z.literal('Transform'), body: transformBody, local, tags }),
 ]);
 export type JobRequest = z.infer<typeof jobRequest>;
-export type JobKind = JobRequest['kind'];
 export type ProcessingJob = Extract<JobRequest, { kind: 'Processing' }>;
 export type TrainingJob = Extract<JobRequest, { kind: 'Training' }>;
 export type TransformJob = Extract<JobRequest, { kind: 'Transform' }>;

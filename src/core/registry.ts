@@ -13,7 +13,6 @@ const lineage = z.object({
   image: z.string(),
   jobs: z.record(z.string(), z.string()),
 });
-export type Lineage = z.infer<typeof lineage>;
 
 /** What registering a model needs. One client token makes one version. */
 const modelPackageRequest = z.object({

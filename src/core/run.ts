@@ -1,13 +1,4 @@
 import type { Comparison } from './gate.ts';
-import type { Scalar } from './expressions.ts';
-
-/** The one argument of the workflow `trainingPipeline`. */
-export interface RunInput {
-  /** The pipeline itself, or a path under the worker's root to read it from. */
-  pipeline: unknown;
-  executionMode?: string;
-  parameters?: Record<string, Scalar>;
-}
 
 export const stepNames = [
   'preprocess',
