@@ -60,5 +60,5 @@ cat > "$base/transform/config.json" <<JSON
 JSON
 mkdir -p "$base/transform/out"
 SAGEMAKER_PROGRAM=inference.py SAGEMAKER_SUBMIT_DIRECTORY=$base/transform/model/code \
-  python3 -I -S "$project/src/engines/process/transform.py" "$base/transform/config.json"
+  python3 -I -S "$project/src/engines/transform/driver.py" "$base/transform/config.json"
 test "$(wc -l < "$base/transform/out/batch.csv.out")" -eq "$(wc -l < "$example/data/batch.csv")"

@@ -4,7 +4,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { readConfig, type Config } from '../config.ts';
 import { SluiceError } from '../core/errors.ts';
 import type { Engine } from '../engines/engine.ts';
-import { listJobs, removeJob, type LocalJob } from '../engines/process/job-folder.ts';
+import { listJobs, removeJob, type LocalJob } from '../engines/local/job-folder.ts';
 import { createEngine } from '../worker.ts';
 import { exitCodes } from './errors.ts';
 import { askOwners, type Ownership } from './job-owners.ts';

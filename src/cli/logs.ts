@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { readConfig } from '../config.ts';
 import { stepNames, type RunReport, type StepName } from '../core/run.ts';
-import { jobFolder } from '../engines/process/job-folder.ts';
+import { jobFolder } from '../engines/local/job-folder.ts';
 import { usageError } from './errors.ts';
 import { createLogReader, type LogReader } from './log-reader.ts';
 import { say } from './output.ts';

@@ -3,15 +3,15 @@ import { resolve } from 'node:path';
 import { SluiceError } from '../../core/errors.ts';
 import type { JobState, ModelBody } from '../../core/jobs.ts';
 import type { Engine } from '../engine.ts';
-import { probeIsolation, type Isolation } from './isolation.ts';
-import { exists, jobFolder, readRequest, readUnlessMissing, type JobFolder } from './job-folder.ts';
-import { isAlive, isSupervised, killOrphans, requestStop } from './liveness.ts';
-import { readLogTail } from './log-tail.ts';
+import { probeIsolation, supervisorScript, type Isolation } from './isolation.ts';
+import { exists, jobFolder, readRequest, readUnlessMissing, type JobFolder } from '../local/job-folder.ts';
+import { isAlive, isSupervised, killOrphans, requestStop } from '../local/liveness.ts';
+import { readLogTail } from '../local/log-tail.ts';
 import { prepareJob } from './prepare.ts';
-import { requestHash } from './request-hash.ts';
+import { requestHash } from '../local/request-hash.ts';
 import { checkRequest } from './requirements.ts';
-import { createStarter } from './start.ts';
-import { endedState, lostState, parseExit } from './states.ts';
+import { createStarter } from '../local/supervisor.ts';
+import { endedState, lostState, parseExit } from '../local/exit-record.ts';
 
 export interface ProcessEngineOptions {
   /** Every job gets a folder in it, by its name. */
@@ -37,7 +37,7 @@ export function createProcessEngine(options: ProcessEngineOptions): Engine {
   const jobsDir = resolve(options.jobsDir);
   const supervisorPython = options.supervisorPython ?? options.python;
   const files = (name: string) => jobFolder(jobsDir, name);
-  const startSupervisor = createStarter(supervisorPython, jobsDir);
+  const startSupervisor = createStarter({ python: supervisorPython, script: supervisorScript, jobsDir });
   let isolation: Isolation | undefined;
 
   return {

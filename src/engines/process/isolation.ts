@@ -1,5 +1,4 @@
 import { execFile } from 'node:child_process';
-import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
 /** How a job is kept apart: in namespaces of its own with /opt/ml, or as a plain process with paths of the job's folder. */
@@ -8,13 +7,6 @@ export type Isolation = 'namespaces' | 'none';
 export type IsolationProbe = { available: true } | { available: false; reason: string };
 
 export const supervisorScript = fileURLToPath(new URL('supervisor/main.py', import.meta.url));
-
-/**
- * Options of every Python that runs code of ours: quick to start, deaf to the user's Python settings. Its byte code is kept
- * with the jobs, because the folder of the program may belong to somebody else.
- */
-export const pythonOptions = (jobsDir: string) =>
-  ['-I', '-S', '-X', `pycache_prefix=${join(jobsDir, '.pycache')}`] as const;
 
 /** Tries whether this user can have namespaces on this machine; about 20 ms. Never throws. */
 export function probeIsolation(python: string): Promise<IsolationProbe> {

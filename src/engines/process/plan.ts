@@ -3,7 +3,9 @@ import { fileURLToPath } from 'node:url';
 import { SluiceError } from '../../core/errors.ts';
 import type { JobRequest, ModelBody, TransformJob } from '../../core/jobs.ts';
 import { jobEnvironment, jobOutputs, optMl, withoutFinalSlash, type JobOutput } from '../opt-ml.ts';
-import { pythonOptions, type Isolation } from './isolation.ts';
+import { frameworkOf } from '../framework.ts';
+import { pythonOptions } from '../local/supervisor.ts';
+import type { Isolation } from './isolation.ts';
 
 /** An input that was found: a file or a folder of this machine, and where it is seen below /opt/ml. */
 export interface FoundInput {
@@ -29,7 +31,7 @@ export interface JobSetting {
   localPath(uri: string): string;
 }
 
-const transformDriver = fileURLToPath(new URL('transform.py', import.meta.url));
+const transformDriver = fileURLToPath(new URL('../transform/driver.py', import.meta.url));
 const systemPath = '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin';
 const outputRecords: Record<JobOutput['kind'], string> = {
   folder: 'move',
@@ -145,7 +147,7 @@ function outputs(setting: JobSetting): (readonly [string, string, string])[] {
   ]);
 }
 
-/** What transform.py reads. `inputs` are the files to send, named as their outputs are to be. */
+/** What the transform driver reads. `inputs` are the files to send, named as their outputs are to be. */
 export function transformConfig(
   setting: JobSetting,
   job: TransformJob,
@@ -174,11 +176,6 @@ export function transformConfig(
 
 function frameworkCommand({ frameworksDir, job, model }: JobSetting, name: 'train' | 'serve'): string {
   return join(frameworksDir, frameworkOf(imageOf(job, model)) ?? '', name);
-}
-
-/** `sklearn` of `sluice/sklearn:1.2-1`; null for other images. */
-export function frameworkOf(image: string): string | null {
-  return /^sluice\/([a-z][a-z0-9-]*):[\w.-]+$/.exec(image)?.[1] ?? null;
 }
 
 function imageOf(job: JobRequest, model: ModelBody | null): string {

@@ -4,7 +4,7 @@ import { basename, dirname, join } from 'node:path';
 import { SluiceError } from '../../core/errors.ts';
 import type { JobRequest, ModelBody, TransformJob } from '../../core/jobs.ts';
 import { configFiles, jobFolders, jobInputs, withoutFinalSlash } from '../opt-ml.ts';
-import { filesOf, hasErrorCode, type JobFolder } from './job-folder.ts';
+import { filesOf, hasErrorCode, type JobFolder } from '../local/job-folder.ts';
 import { checkFramework } from './requirements.ts';
 import { planText, transformConfig, type FoundInput, type JobSetting } from './plan.ts';
 

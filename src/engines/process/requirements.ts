@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { SluiceError } from '../../core/errors.ts';
 import type { JobRequest } from '../../core/jobs.ts';
 import { belowOptMl, jobInputs, jobOutputs } from '../opt-ml.ts';
-import { frameworkOf } from './plan.ts';
+import { frameworkOf } from '../framework.ts';
 
 /** Throws what this engine cannot honour, before anything runs. */
 export function checkRequest(job: JobRequest, frameworksDir: string): void {

@@ -3,7 +3,7 @@ import { execFileSync } from 'node:child_process';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import type { SluiceError } from '../../../src/core/errors.ts';
-import { listJobs, removeJob } from '../../../src/engines/process/job-folder.ts';
+import { listJobs, removeJob } from '../../../src/engines/local/job-folder.ts';
 import { processesWith } from '../../support/processes.ts';
 import { sleep } from '../../support/until.ts';
 import {

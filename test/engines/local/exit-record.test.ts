@@ -1,8 +1,8 @@
 import { describe, expect, it } from 'vitest';
-import { requestHash } from '../../../src/engines/process/request-hash.ts';
-import { frameworkOf } from '../../../src/engines/process/plan.ts';
-import { endedState, parseExit, type ExitRecord } from '../../../src/engines/process/states.ts';
-import { shell } from './fixtures.ts';
+import { requestHash } from '../../../src/engines/local/request-hash.ts';
+import { frameworkOf } from '../../../src/engines/framework.ts';
+import { endedState, parseExit, type ExitRecord } from '../../../src/engines/local/exit-record.ts';
+import { shell } from '../process/fixtures.ts';
 
 const times = { startedAt: '2026-01-01T00:00:00.000Z', endedAt: '2026-01-01T00:00:01.000Z' };
 const request = shell('true', { maxRuntimeSeconds: 7 });

@@ -1,26 +1,40 @@
 import { spawn, type ChildProcessByStdio } from 'node:child_process';
 import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
 import type { Socket } from 'node:net';
 import { SluiceError } from '../../core/errors.ts';
-import { pythonOptions, supervisorScript } from './isolation.ts';
 import type { JobFolder } from './job-folder.ts';
 
 type Supervisor = ChildProcessByStdio<Socket, Socket, Socket>;
 
 /**
+ * Options of every Python that runs code of ours: quick to start, deaf to the user's Python settings. Its byte code is kept
+ * with the jobs, because the folder of the program may belong to somebody else.
+ */
+export const pythonOptions = (jobsDir: string) =>
+  ['-I', '-S', '-X', `pycache_prefix=${join(jobsDir, '.pycache')}`] as const;
+
+/** What runs the supervisor's program, and where its byte code is kept. */
+interface Program {
+  python: string;
+  script: string;
+  jobsDir: string;
+}
+
+/**
  * Starts supervisors, which outlive this process. One more than needed is kept waiting for the folder of its job, because
  * Python takes longer to start than a small job to run; it ends with this process.
  */
-export function createStarter(python: string, jobsDir: string): (files: JobFolder) => Promise<void> {
+export function createStarter(program: Program): (files: JobFolder) => Promise<void> {
   let spare: Supervisor | null = null;
 
   /** Returns at the supervisor's first word: it started the job, or another one did. Of several exactly one starts it. */
   return async (files) => {
-    const supervisor = spare !== null && isWaiting(spare) ? spare : spawnSupervisor(python, jobsDir);
+    const supervisor = spare !== null && isWaiting(spare) ? spare : spawnSupervisor(program);
     spare = null;
-    const { word, said } = await firstWord(supervisor, files.path, python);
+    const { word, said } = await firstWord(supervisor, files.path, program.python);
     if (word !== 'started' && word !== 'taken') throw await explain(files, said);
-    spare = spawnSupervisor(python, jobsDir);
+    spare = spawnSupervisor(program);
   };
 }
 
@@ -29,8 +43,8 @@ function isWaiting({ exitCode, signalCode, stdout }: Supervisor): boolean {
   return exitCode === null && signalCode === null && !stdout.destroyed && !stdout.readableEnded;
 }
 
-function spawnSupervisor(python: string, jobsDir: string): Supervisor {
-  const child = spawn(python, [...pythonOptions(jobsDir), supervisorScript, '--wait'], {
+function spawnSupervisor({ python, script, jobsDir }: Program): Supervisor {
+  const child = spawn(python, [...pythonOptions(jobsDir), script, '--wait'], {
     detached: true,
     stdio: ['pipe', 'pipe', 'pipe'],
     cwd: '/',

@@ -1,5 +1,5 @@
 """
-The batch-transform driver: the main process of a local transform job. Run as `python3 -I -S transform.py CONFIG`.
+The batch-transform driver: the main process of a local transform job. Run as `python3 -I -S driver.py CONFIG`.
 
 Starts the serving command, waits for GET /ping, asks GET /execution-parameters, splits each input, sends the parts to
 POST /invocations, and writes `<input>.out` in the order of the records.
@@ -23,7 +23,7 @@ from collections import deque
 from concurrent.futures import ThreadPoolExecutor
 
 sys.dont_write_bytecode = True  # a job leaves nothing in the folder of the program
-sys.path.insert(0, os.path.join(os.path.dirname(os.path.realpath(__file__)), "transform"))  # python -I leaves it out
+sys.path.insert(0, os.path.dirname(os.path.realpath(__file__)))  # python -I leaves it out
 from failures import ConnectionFailure, FileFailure, JobFailure, RequestFailure, Stopped  # noqa: E402
 from invocations import invoke  # noqa: E402
 from outputs import Outputs  # noqa: E402
