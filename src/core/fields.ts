@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { containerOptions } from './jobs.ts';
 
 /** The fields that several steps of a pipeline file take. Descriptions go into the JSON Schema, for editors. */
 
@@ -67,6 +68,8 @@ export const environment = z
   .refine((variables) => Object.keys(variables).length <= 100, { message: 'takes at most 100 variables' })
   .describe('Environment variables of the job.');
 
+const container = containerOptions.shape;
+
 const local = z
   .strictObject({
     stopGraceSeconds: z
@@ -75,6 +78,22 @@ const local = z
       .max(3600)
       .default(10)
       .describe('Seconds between SIGTERM and SIGKILL when the job is stopped. SageMaker gives 120.'),
+    pullPolicy: container.pullPolicy.describe('When an image is pulled. Default: missing. Containers only.'),
+    limits: container.limits.describe(
+      '"instance": no more CPUs and memory than the instance type has. Default: no limits. Containers only.',
+    ),
+    cpus: container.cpus.describe('CPUs of the container, at most. Containers only.'),
+    memoryGb: container.memoryGb.describe(
+      'Memory of the container, at most, in GB of 2^30 bytes. Containers only.',
+    ),
+    gpus: container.gpus.describe('GPUs passed to the container: a number, or "all". Containers only.'),
+    sharedMemoryMb: container.sharedMemoryMb.describe('MB of /dev/shm. Containers only.'),
+    init: container.init.describe(
+      'An init as first process, which forwards signals and reaps. SageMaker has none. Containers only.',
+    ),
+    hostGateway: container.hostGateway.describe(
+      'Whether host.docker.internal names this machine. Containers only.',
+    ),
   })
   .describe('Settings that only local engines honour.');
 
@@ -95,6 +114,18 @@ export const job = {
   local: local.prefault({}),
 };
 export const volume = { volumeSizeGb: z.int().min(1).max(16_384).default(30).describe('SageMaker only.') };
+
+export const networkIsolation = z
+  .boolean()
+  .default(false)
+  .describe('No network in the container (EnableNetworkIsolation).');
+
+export const dataDistribution = z
+  .enum(['FullyReplicated', 'ShardedByS3Key'])
+  .default('FullyReplicated')
+  .describe(
+    'Whether every instance gets all files of its data, or its share of them (S3DataDistributionType).',
+  );
 
 const argument = text(256);
 /** A step runs a script of the code folder, or any command. */

@@ -69,6 +69,7 @@ const processingBody = z.strictObject({
   }),
   ProcessingResources: z.strictObject({ ClusterConfig: cluster }),
   StoppingCondition: stoppingCondition,
+  NetworkConfig: z.strictObject({ EnableNetworkIsolation: z.boolean() }).optional(),
   Environment: environment,
 });
 
@@ -92,6 +93,7 @@ const trainingBody = z.strictObject({
   OutputDataConfig: z.strictObject({ S3OutputPath: uri }),
   ResourceConfig: cluster,
   StoppingCondition: stoppingCondition,
+  EnableNetworkIsolation: z.boolean().optional(),
   Environment: environment,
 });
 
@@ -117,11 +119,30 @@ const transformBody = z.strictObject({
 /** The body of `CreateModel` without its name. */
 export const modelBody = z.strictObject({
   PrimaryContainer: z.strictObject({ Image: uri, ModelDataUrl: uri, Environment: environment }),
+  EnableNetworkIsolation: z.boolean().optional(),
 });
 export type ModelBody = z.infer<typeof modelBody>;
 
+/** What only the container engine looks at; inert elsewhere. */
+export const containerOptions = z.strictObject({
+  pullPolicy: z.enum(['missing', 'always', 'never']).optional(),
+  /** CPUs and memory of the instance type; `cpus` and `memoryGb` come before. */
+  limits: z.literal('instance').optional(),
+  cpus: z.number().min(0.01).max(1024).optional(),
+  /** GB of 2^30 bytes, as AWS gives the memory of instances. */
+  memoryGb: z.number().min(0.01).max(65_536).optional(),
+  /** Devices to pass through: so many, or all. */
+  gpus: z.union([z.literal('all'), z.int().min(1).max(64)]).optional(),
+  /** MB (2^20 bytes) of /dev/shm. */
+  sharedMemoryMb: z.int().min(1).max(1_048_576).optional(),
+  /** An init as the first process, which forwards signals and reaps; SageMaker has none. */
+  init: z.boolean().optional(),
+  /** Whether `host.docker.internal` names the machine. */
+  hostGateway: z.boolean().optional(),
+});
+
 /** What only local engines look at. */
-const local = z.strictObject({
+const local = containerOptions.extend({
   /** Seconds between SIGTERM and SIGKILL when the job is stopped. */
   stopGraceSeconds: z.number().min(0).max(3600),
   /** Transform jobs have no StoppingCondition in SageMaker; local engines enforce this one. */

@@ -24,6 +24,8 @@ const preprocess = z
     ...field.job,
     ...field.volume,
     ...field.command,
+    networkIsolation: field.networkIsolation,
+    dataDistribution: field.dataDistribution,
     arguments: field.commandArguments,
     input: field.location,
     outputs: field.outputNames.describe('Folders that the script fills; the other steps read them.'),
@@ -36,6 +38,8 @@ const train = z
     ...field.job,
     ...field.volume,
     ...field.command,
+    networkIsolation: field.networkIsolation,
+    dataDistribution: field.dataDistribution,
     hyperparameters: field.hyperparameters.default({}),
     channels: field.outputNames
       .optional()
@@ -55,6 +59,8 @@ const evaluate = z
     ...field.job,
     ...field.volume,
     ...field.command,
+    networkIsolation: field.networkIsolation,
+    dataDistribution: field.dataDistribution,
     arguments: field.commandArguments,
     inputs: field.outputNames
       .optional()
@@ -89,6 +95,7 @@ const condition = z
 const createModel = z.strictObject({
   script: field.script.describe('The inference script, a file of the code folder; it goes into the model.'),
   environment: field.environment.default({}),
+  networkIsolation: field.networkIsolation,
 });
 
 const transform = z.strictObject({

@@ -45,13 +45,17 @@ export const reportUri = ({ pipeline, sources }: StepPlan) =>
 
 export function preprocessJob(plan: StepPlan): ProcessingJob {
   const step = plan.pipeline.steps.preprocess;
-  return processingJob(plan, 'preprocess', [processingInput('data', plan.sources.inputUri)], step.outputs);
+  const data = processingInput('data', plan.sources.inputUri, step.dataDistribution);
+  return processingJob(plan, 'preprocess', [data], step.outputs);
 }
 
 /** Evaluation reads the model and every output of preprocessing that training did not get, unless the file says otherwise. */
 export function evaluateJob(plan: StepPlan, modelUri: string): ProcessingJob {
-  const names = plan.pipeline.steps.evaluate.inputs ?? withoutChannels(plan.pipeline.steps);
-  const inputs = names.map((name) => processingInput(name, stepOutputUri(plan.sources, 'preprocess', name)));
+  const step = plan.pipeline.steps.evaluate;
+  const names = step.inputs ?? withoutChannels(plan.pipeline.steps);
+  const inputs = names.map((name) =>
+    processingInput(name, stepOutputUri(plan.sources, 'preprocess', name), step.dataDistribution),
+  );
   return processingJob(plan, 'evaluate', [processingInput('model', modelUri), ...inputs], ['evaluation']);
 }
 
@@ -65,7 +69,13 @@ function trainingChannels(steps: Steps): string[] {
   return steps.train.channels ?? steps.preprocess.outputs.filter((name) => name !== 'test');
 }
 
-function processingInput(name: string, uri: string): ProcessingJob['body']['ProcessingInputs'][number] {
+type Distribution = Steps['train']['dataDistribution'];
+
+function processingInput(
+  name: string,
+  uri: string,
+  distribution: Distribution = 'FullyReplicated',
+): ProcessingJob['body']['ProcessingInputs'][number] {
   return {
     InputName: name,
     S3Input: {
@@ -73,7 +83,7 @@ function processingInput(name: string, uri: string): ProcessingJob['body']['Proc
       LocalPath: `${processing}/input/${name}`,
       S3DataType: 'S3Prefix',
       S3InputMode: 'File',
-      S3DataDistributionType: 'FullyReplicated',
+      S3DataDistributionType: distribution,
     },
   };
 }
@@ -113,6 +123,7 @@ function processingJob(
         },
       },
       StoppingCondition: { MaxRuntimeInSeconds: step.maxRuntimeSeconds },
+      ...(step.networkIsolation && { NetworkConfig: { EnableNetworkIsolation: true } }),
       Environment: step.environment,
     },
     local: localOptions(step),
@@ -123,8 +134,8 @@ function processingJob(
 /** Script mode: the script and its folder travel as a channel, its arguments as JSON-encoded hyperparameters. */
 export function trainJob(plan: StepPlan): TrainingJob {
   const step = plan.pipeline.steps.train;
-  const channels = trainingChannels(plan.pipeline.steps).map(
-    (name) => [name, stepOutputUri(plan.sources, 'preprocess', name)] as const,
+  const channels = trainingChannels(plan.pipeline.steps).map((name) =>
+    trainingChannel(name, stepOutputUri(plan.sources, 'preprocess', name), step.dataDistribution),
   );
   const scriptMode = step.script !== undefined && {
     sagemaker_program: step.script,
@@ -139,16 +150,7 @@ export function trainJob(plan: StepPlan): TrainingJob {
         ...(step.entrypoint && { ContainerEntrypoint: step.entrypoint }),
       },
       HyperParameters: encodeHyperparameters({ ...step.hyperparameters, ...scriptMode }),
-      InputDataConfig: [...channels, ['code', plan.sources.codeUri] as const].map(([name, uri]) => ({
-        ChannelName: name,
-        DataSource: {
-          S3DataSource: {
-            S3Uri: uri,
-            S3DataType: 'S3Prefix' as const,
-            S3DataDistributionType: 'FullyReplicated' as const,
-          },
-        },
-      })),
+      InputDataConfig: [...channels, trainingChannel('code', plan.sources.codeUri, 'FullyReplicated')],
       OutputDataConfig: { S3OutputPath: `${plan.sources.runUri}/train` },
       ResourceConfig: {
         InstanceCount: step.instanceCount,
@@ -156,10 +158,24 @@ export function trainJob(plan: StepPlan): TrainingJob {
         VolumeSizeInGB: step.volumeSizeGb,
       },
       StoppingCondition: { MaxRuntimeInSeconds: step.maxRuntimeSeconds },
+      ...(step.networkIsolation && { EnableNetworkIsolation: true }),
       Environment: step.environment,
     },
     local: localOptions(step),
     tags: { ...plan.tags, 'sluice:step': 'train' },
+  };
+}
+
+function trainingChannel(
+  name: string,
+  uri: string,
+  distribution: Distribution,
+): TrainingJob['body']['InputDataConfig'][number] {
+  return {
+    ChannelName: name,
+    DataSource: {
+      S3DataSource: { S3Uri: uri, S3DataType: 'S3Prefix', S3DataDistributionType: distribution },
+    },
   };
 }
 
@@ -180,6 +196,7 @@ export function modelRequest(plan: StepPlan, modelDataUrl: string): ModelBody {
         SAGEMAKER_SUBMIT_DIRECTORY: '/opt/ml/model/code',
       },
     },
+    ...(step.networkIsolation && { EnableNetworkIsolation: true }),
   };
 }
 
@@ -220,9 +237,9 @@ export function transformJob(
 
 function localOptions(step: {
   maxRuntimeSeconds: number;
-  local: { stopGraceSeconds: number };
+  local: Omit<LocalOptions, 'maxRuntimeSeconds'>;
 }): LocalOptions {
-  return { stopGraceSeconds: step.local.stopGraceSeconds, maxRuntimeSeconds: step.maxRuntimeSeconds };
+  return { ...step.local, maxRuntimeSeconds: step.maxRuntimeSeconds };
 }
 
 /** The longest that a job may take, for Temporal's time-outs. */

@@ -125,6 +125,7 @@ function processingJobConfig(name: string, { body }: ProcessingJob) {
     ProcessingOutputConfig: body.ProcessingOutputConfig,
     ProcessingResources: body.ProcessingResources,
     StoppingCondition: body.StoppingCondition,
+    ...(body.NetworkConfig && { NetworkConfig: body.NetworkConfig }),
   };
 }
 

@@ -37,6 +37,8 @@ test('every default is filled in, every expression resolved', () => {
     instanceType: 'ml.m5.xlarge',
     maxRuntimeSeconds: 86_400,
     volumeSizeGb: 30,
+    networkIsolation: false,
+    dataDistribution: 'FullyReplicated',
     local: { stopGraceSeconds: 10 },
   });
   expect(gateRule(pipeline.steps.condition)).toEqual({
@@ -100,8 +102,8 @@ test.each<[string, Json, string]>([
   ],
   [
     'unknown key in local',
-    step('train', { ...script, local: { limits: 1 } }),
-    'steps.train.local.limits: is not a known key',
+    step('train', { ...script, local: { limit: 1 } }),
+    'steps.train.local.limit: is not a known key',
   ],
   [
     'unknown key in a parameter',
