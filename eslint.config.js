@@ -9,7 +9,7 @@ const layers = {
     packages: '@temporalio/(activity|client)$|node:',
     typesFrom: ['engines', 'registry', 'storage', 'notify'],
   },
-  engines: { folders: ['core'], packages: 'node:', typesFrom: ['storage'] },
+  engines: { folders: ['core'], packages: 'node:|zod$|tar-stream$|dockerode$', typesFrom: ['storage'] },
   registry: { folders: ['core'], packages: 'node:' },
   storage: { folders: ['core'], packages: 'node:|tar-stream$' },
   notify: { folders: ['core'], packages: 'node:' },

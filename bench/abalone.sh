@@ -51,7 +51,7 @@ tar -C "$base/transform/model" -xzf "$base/model.tar.gz"
 cp -r "$example/code" "$base/transform/model/code"
 tar -C "$base/transform/model" -c . | gzip -1 > "$base/model-with-code.tar.gz"
 cat > "$base/transform/config.json" <<JSON
-{"serve": ["$python", "$serving/serve"], "baseDir": "$base/transform",
+{"serve": ["$python", "$serving/serve"], "port": null, "baseDir": "$base/transform",
  "inputs": [{"path": "$example/data/batch.csv", "name": "batch.csv"}], "outputDir": "$base/transform/out",
  "contentType": "text/csv", "accept": "text/csv", "splitType": "Line", "assembleWith": "Line",
  "batchStrategy": null, "maxPayloadInMB": null, "maxConcurrentTransforms": null,

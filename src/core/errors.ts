@@ -47,6 +47,10 @@ export const errorTable = {
     hint: 'Let the evaluation script write the metric as a finite JSON number, once, under the name of the condition.',
   },
   EngineUnavailable: { retryable: true, hint: 'Look at `sluice doctor` on the machine of the worker.' },
+  ImageNotFound: {
+    retryable: false,
+    hint: 'Check the name of the image, that its registry has it and can be reached, or build it on this machine.',
+  },
   AccessDenied: { retryable: false, hint: 'Give the user of the worker the permission named above.' },
   StorageError: { retryable: true, hint: 'Check that the storage is there, writable and not full.' },
   ServiceUnavailable: { retryable: true, hint: 'Wait, or check the address and the network.' },

@@ -9,9 +9,10 @@ export interface Engine {
   check(job: JobRequest): void;
   /**
    * Creates the job, or adopts the one of that name.
+   * @param tell - hears what is being done meanwhile, "pulling …" say.
    * @throws SluiceError `SpecMismatch` if that one was made from another request.
    */
-  ensure(name: string, job: JobRequest, signal: AbortSignal): Promise<JobRef>;
+  ensure(name: string, job: JobRequest, signal: AbortSignal, tell?: (phase: string) => void): Promise<JobRef>;
   describe(ref: JobRef, signal?: AbortSignal): Promise<JobState>;
   /** Asks it to stop and returns at once; no error if it is over or was never made. */
   stop(ref: JobRef): Promise<void>;

@@ -9,6 +9,8 @@ export interface JobInput {
   uri: string;
   /** Relative to {@link optMl}. A single file lies in this folder under its own name. */
   folder: string;
+  /** Whether each host gets only its share of the files. */
+  isSharded: boolean;
 }
 
 /** A folder that is handed over, relative to {@link optMl}, and where to. */
@@ -33,12 +35,14 @@ export function jobInputs(job: JobRequest): JobInput[] {
         name: InputName,
         uri: S3Input.S3Uri,
         folder: belowOptMl(S3Input.LocalPath) ?? '',
+        isSharded: S3Input.S3DataDistributionType === 'ShardedByS3Key',
       }));
     case 'Training':
       return job.body.InputDataConfig.map(({ ChannelName, DataSource }) => ({
         name: ChannelName,
         uri: DataSource.S3DataSource.S3Uri,
         folder: `input/data/${ChannelName}`,
+        isSharded: DataSource.S3DataSource.S3DataDistributionType === 'ShardedByS3Key',
       }));
     case 'Transform':
       return [];
@@ -78,19 +82,34 @@ export function jobFolders(job: JobRequest): string[] {
   }
 }
 
-/** The files that SageMaker writes before the job starts: path relative to {@link optMl} → content. */
-export function configFiles(name: string, job: JobRequest): Record<string, string> {
+/** The hosts of a job, by the names that SageMaker gives them. */
+export const hostNames = (count: number): string[] =>
+  Array.from({ length: count }, (_, index) => `algo-${index + 1}`);
+
+export function instanceCount(job: JobRequest): number {
+  switch (job.kind) {
+    case 'Processing':
+      return job.body.ProcessingResources.ClusterConfig.InstanceCount;
+    case 'Training':
+      return job.body.ResourceConfig.InstanceCount;
+    case 'Transform':
+      return job.body.TransformResources.InstanceCount;
+  }
+}
+
+/** The files that SageMaker writes on a host before the job starts: path relative to {@link optMl} → content. */
+export function configFiles(name: string, job: JobRequest, host = 'algo-1'): Record<string, string> {
   switch (job.kind) {
     case 'Processing':
       return toJson({
         'config/processingjobconfig.json': processingJobConfig(name, job),
-        'config/resourceconfig.json': resourceConfig(job.body.ProcessingResources.ClusterConfig),
+        'config/resourceconfig.json': resourceConfig(job.body.ProcessingResources.ClusterConfig, host),
       });
     case 'Training':
       return toJson({
         'input/config/hyperparameters.json': job.body.HyperParameters,
         'input/config/inputdataconfig.json': inputDataConfig(job),
-        'input/config/resourceconfig.json': resourceConfig(job.body.ResourceConfig),
+        'input/config/resourceconfig.json': resourceConfig(job.body.ResourceConfig, host),
       });
     case 'Transform':
       return {};
@@ -142,11 +161,14 @@ function inputDataConfig({ body }: TrainingJob) {
   return Object.fromEntries(channels) as Record<string, unknown>;
 }
 
-function resourceConfig({ InstanceCount, InstanceType }: { InstanceCount: number; InstanceType: string }) {
-  const hosts = Array.from({ length: InstanceCount }, (_, index) => `algo-${index + 1}`);
+function resourceConfig(
+  { InstanceCount, InstanceType }: { InstanceCount: number; InstanceType: string },
+  host: string,
+) {
+  const hosts = hostNames(InstanceCount);
   const group = 'homogeneousCluster';
   return {
-    current_host: 'algo-1',
+    current_host: host,
     current_instance_type: InstanceType,
     current_group_name: group,
     hosts,

@@ -91,7 +91,7 @@ function explainFailure(exit: ExitRecord, limit: number): { code: JobFailureCode
         reason: `its outputs could not be stored: ${exit.error ?? ''}`,
       };
     case 'lost':
-      return { code: 'JobLost', reason: 'its first process was killed, and the rest with it' };
+      return { code: 'JobLost', reason: exit.error ?? 'its first process was killed, and the rest with it' };
     case 'stopped':
       return null;
     case 'exited':

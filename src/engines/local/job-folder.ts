@@ -1,5 +1,5 @@
-import { readdir, readFile, rename, rm, stat } from 'node:fs/promises';
-import { join } from 'node:path';
+import { mkdir, readdir, readFile, rename, rm, stat, writeFile } from 'node:fs/promises';
+import { basename, dirname, join } from 'node:path';
 import { randomUUID } from 'node:crypto';
 import { SluiceError } from '../../core/errors.ts';
 import { sageMakerName, type JobRequest } from '../../core/jobs.ts';
@@ -54,15 +54,70 @@ export function filesOf(path: string): JobFolder {
 }
 
 interface RequestRecord {
+  /** Absent in records of before there was another one. */
+  engine?: LocalEngineName;
   requestHash: string;
   request: JobRequest;
 }
+
+export type LocalEngineName = 'process' | 'container';
 
 /** The request that the job was made from; null if there is no such job. */
 export async function readRequest(files: JobFolder): Promise<RequestRecord | null> {
   const text = await readUnlessMissing(files.request);
   // Ours, and whole: it was there before the folder got its name.
   return text === null ? null : (JSON.parse(text) as RequestRecord);
+}
+
+/**
+ * Makes the folder with the request in it, whole, unless there is one.
+ * @throws SluiceError `SpecMismatch` if the job was made from another request, or for another engine.
+ */
+export async function adopt(
+  engine: LocalEngineName,
+  files: JobFolder,
+  record: { requestHash: string; request: JobRequest },
+): Promise<void> {
+  const known = await readRequest(files);
+  if (known === null) {
+    const aside = filesOf(join(dirname(files.path), `.new-${basename(files.path)}-${randomUUID()}`));
+    try {
+      // Requests carry the variables of the job, and those may be secrets.
+      await mkdir(aside.path, { mode: 0o700 });
+      await writeFile(aside.request, JSON.stringify({ engine, ...record }, null, 2), { flush: true });
+      if (await renameUnlessThere(aside.path, files.path)) return;
+    } finally {
+      await rm(aside.path, { recursive: true, force: true });
+    }
+    return adopt(engine, files, record);
+  }
+  checkSame(engine, basename(files.path), known, record.requestHash);
+}
+
+/** @throws SluiceError `SpecMismatch` */
+export function checkSame(
+  engine: LocalEngineName,
+  name: string,
+  known: RequestRecord,
+  requestHash: string,
+): void {
+  const other = known.engine ?? 'process';
+  if (known.requestHash === requestHash && other === engine) return;
+  const from = other === engine ? 'from another request' : `by the ${other} engine`;
+  throw new SluiceError('SpecMismatch', `The job ${name} is there already, made ${from}`, {
+    details: { jobName: name, requestHash, otherRequestHash: known.requestHash, engine: other },
+  });
+}
+
+/** Who comes first makes it. */
+export async function renameUnlessThere(from: string, to: string): Promise<boolean> {
+  try {
+    await rename(from, to);
+    return true;
+  } catch (error) {
+    if (hasErrorCode(error, 'ENOTEMPTY', 'EEXIST')) return false;
+    throw error;
+  }
 }
 
 export interface LocalJob {

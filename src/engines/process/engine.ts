@@ -4,7 +4,14 @@ import { SluiceError } from '../../core/errors.ts';
 import type { JobState, ModelBody } from '../../core/jobs.ts';
 import type { Engine } from '../engine.ts';
 import { probeIsolation, supervisorScript, type Isolation } from './isolation.ts';
-import { exists, jobFolder, readRequest, readUnlessMissing, type JobFolder } from '../local/job-folder.ts';
+import {
+  checkSame,
+  exists,
+  jobFolder,
+  readRequest,
+  readUnlessMissing,
+  type JobFolder,
+} from '../local/job-folder.ts';
 import { isAlive, isSupervised, killOrphans, requestStop } from '../local/liveness.ts';
 import { readLogTail } from '../local/log-tail.ts';
 import { prepareJob } from './prepare.ts';
@@ -98,11 +105,8 @@ async function chooseIsolation(wanted: 'auto' | Isolation, python: string): Prom
 async function adopt(name: string, folder: JobFolder, hash: string): Promise<boolean> {
   const record = await readRequest(folder);
   if (record === null) return false;
-  const other = record.requestHash;
-  if (other === hash) return true;
-  throw new SluiceError('SpecMismatch', `The job ${name} is there already, made from another request`, {
-    details: { jobName: name, requestHash: hash, otherRequestHash: other },
-  });
+  checkSame('process', name, record, hash);
+  return true;
 }
 
 async function describeJob(folder: JobFolder): Promise<JobState> {

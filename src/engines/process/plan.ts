@@ -4,15 +4,10 @@ import { SluiceError } from '../../core/errors.ts';
 import type { JobRequest, ModelBody, TransformJob } from '../../core/jobs.ts';
 import { jobEnvironment, jobOutputs, optMl, withoutFinalSlash, type JobOutput } from '../opt-ml.ts';
 import { frameworkOf } from '../framework.ts';
+import type { FoundInput } from '../local/inputs.ts';
 import { pythonOptions } from '../local/supervisor.ts';
+import { driverConfig } from '../transform/config.ts';
 import type { Isolation } from './isolation.ts';
-
-/** An input that was found: a file or a folder of this machine, and where it is seen below /opt/ml. */
-export interface FoundInput {
-  source: string;
-  target: string;
-  isFolder: boolean;
-}
 
 /** All that decides how a job is run. */
 export interface JobSetting {
@@ -147,31 +142,21 @@ function outputs(setting: JobSetting): (readonly [string, string, string])[] {
   ]);
 }
 
-/** What the transform driver reads. `inputs` are the files to send, named as their outputs are to be. */
+/** `inputs` are the files to send, named as their outputs are to be. */
 export function transformConfig(
   setting: JobSetting,
   job: TransformJob,
   inputs: { path: string; name: string }[],
 ) {
-  const { body, local } = job;
-  return {
+  return driverConfig(job, {
     serve: [setting.python, frameworkCommand(setting, 'serve')],
+    port: null,
     baseDir: baseFolder(setting),
     inputs,
     outputDir: join(setting.folder, 'transform', 'output'),
-    contentType: body.TransformInput.ContentType ?? null,
-    accept: body.TransformOutput.Accept ?? null,
-    splitType: body.TransformInput.SplitType,
-    assembleWith: body.TransformOutput.AssembleWith,
-    batchStrategy: body.BatchStrategy ?? null,
-    maxPayloadInMB: body.MaxPayloadInMB ?? null,
-    maxConcurrentTransforms: body.MaxConcurrentTransforms ?? null,
-    // SageMaker's defaults; the job as a whole has a limit of its own.
-    invocationTimeoutSeconds: Math.min(600, local.maxRuntimeSeconds),
-    startupTimeoutSeconds: Math.min(240, local.maxRuntimeSeconds),
     resultFile: join(setting.folder, 'transform', 'result.json'),
     failureFile: join(baseFolder(setting), 'output', 'failure'),
-  };
+  });
 }
 
 function frameworkCommand({ frameworksDir, job, model }: JobSetting, name: 'train' | 'serve'): string {

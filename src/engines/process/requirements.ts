@@ -2,7 +2,8 @@ import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { SluiceError } from '../../core/errors.ts';
 import type { JobRequest } from '../../core/jobs.ts';
-import { belowOptMl, jobInputs, jobOutputs } from '../opt-ml.ts';
+import { instanceCount } from '../opt-ml.ts';
+import { checkPaths } from '../processing-paths.ts';
 import { frameworkOf } from '../framework.ts';
 
 /** Throws what this engine cannot honour, before anything runs. */
@@ -22,17 +23,6 @@ function checkInstances(job: JobRequest): void {
         details: { instanceCount: count },
       },
     );
-  }
-}
-
-function instanceCount(job: JobRequest): number {
-  switch (job.kind) {
-    case 'Processing':
-      return job.body.ProcessingResources.ClusterConfig.InstanceCount;
-    case 'Training':
-      return job.body.ResourceConfig.InstanceCount;
-    case 'Transform':
-      return job.body.TransformResources.InstanceCount;
   }
 }
 
@@ -67,32 +57,4 @@ export function checkFramework(image: string, frameworksDir: string): void {
       details: { image },
     },
   );
-}
-
-/** SageMaker's rule for paths; and none inside another, for a mount would hide what is below it. */
-function checkPaths(job: Extract<JobRequest, { kind: 'Processing' }>): void {
-  const { ProcessingInputs, ProcessingOutputConfig } = job.body;
-  const paths = [
-    ...ProcessingInputs.map(({ S3Input }) => S3Input.LocalPath),
-    ...ProcessingOutputConfig.Outputs.map(({ S3Output }) => S3Output.LocalPath),
-  ];
-  for (const path of paths) {
-    if (belowOptMl(path)?.startsWith('processing/') !== true) {
-      throw new SluiceError('InvalidInput', `LocalPath ${path}: it must be below /opt/ml/processing`, {
-        details: { path },
-      });
-    }
-  }
-  const folders = [...jobInputs(job), ...jobOutputs('', job)].map(({ folder }) => folder).sort();
-  folders.forEach((folder, index) => {
-    const outer = folders.slice(0, index).find((other) => folder === other || folder.startsWith(`${other}/`));
-    if (outer === undefined) return;
-    throw new SluiceError(
-      'Unsupported',
-      `/opt/ml/${folder} and /opt/ml/${outer}: the process engine cannot put one input or output into another`,
-      {
-        details: { paths: [outer, folder] },
-      },
-    );
-  });
 }

@@ -1,10 +1,10 @@
 """
 The batch-transform driver: the main process of a local transform job. Run as `python3 -I -S driver.py CONFIG`.
 
-Starts the serving command, waits for GET /ping, asks GET /execution-parameters, splits each input, sends the parts to
-POST /invocations, and writes `<input>.out` in the order of the records.
+Starts the serving command unless a server runs already, waits for GET /ping, asks GET /execution-parameters, splits each
+input, sends the parts to POST /invocations, and writes `<input>.out` in the order of the records.
 
-The serving command inherits its listening socket as file descriptor 3 (LISTEN_FDS=1): nobody can take the port between
+A serving command that it starts inherits its listening socket as file descriptor 3 (LISTEN_FDS=1): nobody can take the port between
 its choice and the server's start.
 
 What counts as a record: with SplitType Line every line that is not blank, a CSV header included (SageMaker sends it too);
@@ -28,7 +28,7 @@ from failures import ConnectionFailure, FileFailure, JobFailure, RequestFailure,
 from invocations import invoke  # noqa: E402
 from outputs import Outputs  # noqa: E402
 from records import split  # noqa: E402
-from server import Server  # noqa: E402
+from server import OwnServer, Server  # noqa: E402
 from settings import Settings  # noqa: E402
 
 # A server that obeys SIGTERM has this long; less when somebody waits for the job to stop.
@@ -58,7 +58,7 @@ def main(config_path):
 
 
 def run(config, outputs):
-    server = Server(config)
+    server = OwnServer(config) if config["serve"] else Server(config)
     grace = STOP_GRACE_SECONDS
     try:
         try:

@@ -22,46 +22,20 @@ PR_SET_PDEATHSIG = 1
 
 
 class Server:
-    """The serving command, in a process group of its own."""
+    """A server that runs already, in a container of its own: its engine sees to its end, and ends this driver with it."""
 
     def __init__(self, config):
         self._config = config
-        self._process = None
-        self.port = None
+        self.port = config.get("port")
 
     def start(self):
-        with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as listener:
-            listener.bind((HOST, 0))
-            listener.listen(128)
-            self.port = listener.getsockname()[1]
-            os.environ.update(self._variables())
-            prepare = in_server_process(listener.fileno())
-            # A SIGTERM in the middle of this would leave a server that nobody knows.
-            signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGTERM])
-            try:
-                # What this process inherited goes on to the server: a lock on the job must live as long as the server does.
-                self._process = subprocess.Popen(self._config["serve"], close_fds=False, preexec_fn=prepare)
-            except OSError as error:
-                raise JobFailure("The server could not be started: {}".format(error)) from error
-            finally:
-                signal.pthread_sigmask(signal.SIG_UNBLOCK, [signal.SIGTERM])
+        pass
 
-    def _variables(self):
-        config = self._config
-        strategy = config.get("batchStrategy") or DEFAULT_STRATEGY
-        timeout = os.environ.get("SAGEMAKER_MODEL_SERVER_TIMEOUT") or config["invocationTimeoutSeconds"]
-        return {
-            "SAGEMAKER_BASE_DIR": config["baseDir"],
-            "SAGEMAKER_BATCH": "true",
-            "SAGEMAKER_BATCH_STRATEGY": STRATEGY_VARIABLES[strategy],
-            "SAGEMAKER_BIND_TO_HOST": HOST,
-            "SAGEMAKER_BIND_TO_PORT": str(self.port),
-            "SAGEMAKER_MAX_CONCURRENT_TRANSFORMS": str(config.get("maxConcurrentTransforms") or DEFAULT_CONCURRENT),
-            "SAGEMAKER_MAX_PAYLOAD_IN_MB": str(first(config.get("maxPayloadInMB"), DEFAULT_PAYLOAD_MB)),
-            # Its default of 60 s would end requests that may take longer here.
-            "SAGEMAKER_MODEL_SERVER_TIMEOUT": str(timeout),
-            "LISTEN_FDS": "1",
-        }
+    def check(self, wait_seconds=0):
+        pass
+
+    def stop(self, grace_seconds):
+        pass
 
     def wait_until_ready(self, timeout_seconds):
         deadline = time.monotonic() + timeout_seconds
@@ -105,6 +79,47 @@ class Server:
             return answer.status, answer.read()
         finally:
             connection.close()
+
+class OwnServer(Server):
+    """The serving command, in a process group of its own."""
+
+    def __init__(self, config):
+        super().__init__(config)
+        self._process = None
+
+    def start(self):
+        with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as listener:
+            listener.bind((HOST, 0))
+            listener.listen(128)
+            self.port = listener.getsockname()[1]
+            os.environ.update(self._variables())
+            prepare = in_server_process(listener.fileno())
+            # A SIGTERM in the middle of this would leave a server that nobody knows.
+            signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGTERM])
+            try:
+                # What this process inherited goes on to the server: a lock on the job must live as long as the server does.
+                self._process = subprocess.Popen(self._config["serve"], close_fds=False, preexec_fn=prepare)
+            except OSError as error:
+                raise JobFailure("The server could not be started: {}".format(error)) from error
+            finally:
+                signal.pthread_sigmask(signal.SIG_UNBLOCK, [signal.SIGTERM])
+
+    def _variables(self):
+        config = self._config
+        strategy = config.get("batchStrategy") or DEFAULT_STRATEGY
+        timeout = os.environ.get("SAGEMAKER_MODEL_SERVER_TIMEOUT") or config["invocationTimeoutSeconds"]
+        return {
+            "SAGEMAKER_BASE_DIR": config["baseDir"],
+            "SAGEMAKER_BATCH": "true",
+            "SAGEMAKER_BATCH_STRATEGY": STRATEGY_VARIABLES[strategy],
+            "SAGEMAKER_BIND_TO_HOST": HOST,
+            "SAGEMAKER_BIND_TO_PORT": str(self.port),
+            "SAGEMAKER_MAX_CONCURRENT_TRANSFORMS": str(config.get("maxConcurrentTransforms") or DEFAULT_CONCURRENT),
+            "SAGEMAKER_MAX_PAYLOAD_IN_MB": str(first(config.get("maxPayloadInMB"), DEFAULT_PAYLOAD_MB)),
+            # Its default of 60 s would end requests that may take longer here.
+            "SAGEMAKER_MODEL_SERVER_TIMEOUT": str(timeout),
+            "LISTEN_FDS": "1",
+        }
 
     def check(self, wait_seconds=0):
         """Raises JobFailure if the server has ended, which it must not do by itself."""

@@ -8,7 +8,8 @@ import sys
 import time
 
 from init import KILL, TERMINATE, kill_descendants, run_init, wake_up_on, write_line
-from records import claim, now, read_plan, write_exit
+from plan import read_plan
+from records import claim, now, write_exit
 
 # For an init that works this takes milliseconds.
 KILL_SECONDS = 2

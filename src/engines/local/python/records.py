@@ -1,42 +1,9 @@
-"""The files that the engine and the supervisor exchange.
+"""The files by which a supervisor tells the engine what becomes of its job.
 
 `json` isn't imported here: with `re` and `enum` it doubles the time that Python takes to start.
 """
 import os
 import time
-
-
-class Plan:
-    """What to run, read from `plan`: records of three NUL-terminated fields, kind, name and value."""
-
-    def __init__(self, data):
-        fields = data.split(b"\0")
-        self.settings = {}
-        self.environment = {}
-        self.arguments = []
-        self.inputs = []
-        self.outputs = []
-        for kind, name, value in zip(fields[0::3], fields[1::3], fields[2::3]):
-            self._add(kind.decode(), os.fsdecode(name), os.fsdecode(value))
-
-    def _add(self, kind, name, value):
-        if kind == "set":
-            self.settings[name] = value
-        elif kind == "env":
-            self.environment[name] = value
-        elif kind == "arg":
-            self.arguments.append(value)
-        elif kind == "input":
-            self.inputs.append((name, value))
-        elif kind in ("move", "archive", "optional-archive"):
-            self.outputs.append((kind, name, value))
-        else:
-            raise ValueError("unknown record in the plan: " + kind)
-
-
-def read_plan():
-    with open("plan", "rb") as file:
-        return Plan(file.read())
 
 
 def now():

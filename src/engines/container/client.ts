@@ -1,0 +1,161 @@
+import type { Readable } from 'node:stream';
+import type Dockerode from 'dockerode';
+import { readProgress, type Progress } from './progress.ts';
+import { ask, refusalStatus, unlessMissing } from './refusals.ts';
+import type { CreateBody } from './requests.ts';
+
+/** An image that the engine has. */
+export interface ImageInfo {
+  id: string;
+  /** `USER` of the image; empty for root. */
+  user: string;
+}
+
+export interface ContainerInfo {
+  name: string;
+  labels: Readonly<Record<string, string>>;
+  /** "created", "running", "exited", … */
+  status: string;
+}
+
+/** Credentials in the words of the engine's API. */
+export type RegistryCredentials =
+  | { username: string; password: string; serveraddress: string }
+  | { identitytoken: string; serveraddress: string };
+
+/** What the container engine is asked for, in our words: the only file that knows the library behind it. */
+export interface ContainerClient {
+  ping(): Promise<void>;
+  findImage(image: string): Promise<ImageInfo | null>;
+  /** @throws SluiceError with a {@link refusalStatus} if the image cannot be had. */
+  pull(image: string, credentials: RegistryCredentials | null, progress: Progress): Promise<void>;
+  build(context: Readable, options: BuildOptions, progress: Progress): Promise<void>;
+  /** False if there is a container of that name. */
+  create(name: string, body: CreateBody): Promise<boolean>;
+  inspect(name: string): Promise<ContainerInfo | null>;
+  list(labels: readonly string[]): Promise<ContainerInfo[]>;
+  /** Unpacks a tar stream in the container, started or not. */
+  putArchive(name: string, folder: string, tar: Readable): Promise<void>;
+  /** A tar stream of a file or folder of the container, started or not; null if there is none. */
+  getArchive(name: string, path: string): Promise<Readable | null>;
+  /** Kills it if need be; no error if there is none. */
+  remove(name: string): Promise<void>;
+  createNetwork(name: string, labels: Readonly<Record<string, string>>): Promise<void>;
+  removeNetwork(name: string): Promise<void>;
+}
+
+export interface BuildOptions {
+  tag: string;
+  buildArgs: Readonly<Record<string, string>>;
+  labels: Readonly<Record<string, string>>;
+}
+
+/** How to reach an engine, as the library takes it. */
+export interface ClientOptions {
+  socketPath?: string;
+  host?: string;
+  port?: number;
+  protocol?: 'http' | 'https';
+  ca?: Buffer;
+  cert?: Buffer;
+  key?: Buffer;
+  rejectUnauthorized?: boolean;
+}
+
+export async function createClient(options: ClientOptions): Promise<ContainerClient> {
+  // Loaded when it is needed: it costs a worker without containers 150 ms.
+  const { default: Library } = await import('dockerode');
+  const docker = new Library(options);
+  return { ...imageCalls(docker), ...containerCalls(docker), ...networkCalls(docker) };
+}
+
+type ImageCalls = Pick<ContainerClient, 'ping' | 'findImage' | 'pull' | 'build'>;
+
+function imageCalls(docker: Dockerode): ImageCalls {
+  return {
+    ping: () => ask(() => docker.ping()).then(() => undefined),
+
+    async findImage(image) {
+      const found = await unlessMissing(ask(() => docker.getImage(image).inspect()));
+      return found && { id: found.Id, user: found.Config.User };
+    },
+
+    async pull(image, credentials, progress) {
+      const options = { fromImage: image };
+      const stream = await ask(() => docker.createImage(credentials ?? undefined, options));
+      await readProgress(stream, progress);
+    },
+
+    async build(context, { tag, buildArgs, labels }, progress) {
+      const options = { t: tag, buildargs: { ...buildArgs }, labels: { ...labels }, forcerm: true };
+      const stream = await ask(() => docker.buildImage(context, options));
+      await readProgress(stream, progress);
+    },
+  };
+}
+
+type ContainerCalls = Omit<ContainerClient, keyof ImageCalls | keyof NetworkCalls>;
+
+function containerCalls(docker: Dockerode): ContainerCalls {
+  const container = (name: string) => docker.getContainer(encodeURIComponent(name));
+  return {
+    async create(name, body) {
+      try {
+        await ask(() => docker.createContainer({ ...body, name }));
+        return true;
+      } catch (error) {
+        if (refusalStatus(error) === 409) return false;
+        throw error;
+      }
+    },
+
+    async inspect(name) {
+      const found = await unlessMissing(ask(() => container(name).inspect()));
+      return found && { name, labels: found.Config.Labels, status: found.State.Status };
+    },
+
+    async list(labels) {
+      const found = await ask(() => docker.listContainers({ all: true, filters: { label: [...labels] } }));
+      return found.map(({ Names, Labels, State }) => ({
+        name: (Names[0] ?? '').replace(/^\//, ''),
+        labels: Labels,
+        status: State,
+      }));
+    },
+
+    async putArchive(name, folder, tar) {
+      await ask(() => container(name).putArchive(tar, { path: folder }));
+    },
+
+    async getArchive(name, path) {
+      const stream = await unlessMissing(ask(() => container(name).getArchive({ path })));
+      return stream as Readable | null;
+    },
+
+    async remove(name) {
+      await unlessMissing(
+        ask(() => container(name).remove({ force: true, v: true })),
+        409,
+      );
+    },
+  };
+}
+
+type NetworkCalls = Pick<ContainerClient, 'createNetwork' | 'removeNetwork'>;
+
+function networkCalls(docker: Dockerode): NetworkCalls {
+  return {
+    async createNetwork(name, labels) {
+      // The engine lets two networks have one name unless it is told to look.
+      const options = { Name: name, CheckDuplicate: true, Labels: { ...labels } };
+      await unlessMissing(
+        ask(() => docker.createNetwork(options)),
+        409,
+      );
+    },
+
+    async removeNetwork(name) {
+      await unlessMissing(ask(() => docker.getNetwork(name).remove()));
+    },
+  };
+}

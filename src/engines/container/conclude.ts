@@ -1,0 +1,202 @@
+import { appendFile, link, mkdir, readFile, rename, rm, stat, writeFile } from 'node:fs/promises';
+import { randomUUID } from 'node:crypto';
+import { basename, dirname, join } from 'node:path';
+import { SluiceError } from '../../core/errors.ts';
+import type { JobRequest } from '../../core/jobs.ts';
+import type { ExitRecord } from '../local/exit-record.ts';
+import { exists, hasErrorCode, readUnlessMissing, type JobFolder } from '../local/job-folder.ts';
+import { jobOutputs, optMl, withoutFinalSlash } from '../opt-ml.ts';
+import type { ContainerClient } from './client.ts';
+import { driverFolder, networkName } from './group.ts';
+import { decisive, exitRecord, outcomeSchema, type Outcome, type Words } from './outcome.ts';
+import { makeOutput, readHead, type ContainerOutput } from './outputs.ts';
+
+/** The last act of a job, written before anything appears: after that it is only repeated, whoever is killed meanwhile. */
+interface Ending {
+  exit: ExitRecord;
+  outputs: { aside: string; destination: string }[];
+}
+
+export interface Concluding {
+  client: ContainerClient;
+  name: string;
+  job: JobRequest;
+  files: JobFolder;
+  localPath: (uri: string) => string;
+  signal: AbortSignal;
+}
+
+/** Brings the outputs home, removes the containers, and says how the job ended. Repeating it, in several workers too, changes nothing. */
+export async function conclude(work: Concluding): Promise<void> {
+  const { client, name, files } = work;
+  const endingFile = join(files.path, 'ending.json');
+  let text = await readUnlessMissing(endingFile);
+  if (text === null) {
+    const ending = await prepareEnding(work);
+    text = await writeOnce(endingFile, JSON.stringify(ending));
+  }
+  const { exit, outputs } = JSON.parse(text) as Ending;
+  for (const { aside, destination } of outputs) await placeOutput(aside, destination);
+  await removeContainers(client, name);
+  await writeWhole(files.exit, JSON.stringify(exit));
+}
+
+export async function removeContainers(client: ContainerClient, job: string): Promise<void> {
+  const containers = await client.list([`sluice.job=${job}`]);
+  await Promise.all(containers.map((container) => client.remove(container.name)));
+  if (containers.length > 1) await client.removeNetwork(networkName(job));
+}
+
+async function prepareEnding(work: Concluding): Promise<Ending> {
+  const { client, job, files } = work;
+  const outcome = await readOutcome(files);
+  const { startedAt } = JSON.parse(await readFile(files.started, 'utf8')) as { startedAt: string };
+  const exit = exitRecord(outcome, startedAt, await readWords(client, job, outcome));
+  const isGood = exit.outcome === 'exited' && exit.exitCode === 0 && !exit.messageInvalid;
+  if (!isGood) return { exit, outputs: [] };
+  const asideFolder = join(files.path, `commit-${randomUUID()}`);
+  try {
+    const outputs = await makeOutputs(work, outcome, asideFolder);
+    if (!(await exists(files.stop))) return { exit, outputs };
+  } catch (error) {
+    await rm(asideFolder, { recursive: true, force: true });
+    if (!(await exists(files.stop))) return { exit: failedCommit(exit, error), outputs: [] };
+  }
+  // Asked to stop while its outputs were brought home: none appears.
+  await rm(asideFolder, { recursive: true, force: true });
+  return { exit: { ...exit, outcome: 'stopped' }, outputs: [] };
+}
+
+async function readOutcome(files: JobFolder): Promise<Outcome> {
+  return outcomeSchema.parse(JSON.parse(await readFile(join(files.path, 'outcome.json'), 'utf8')));
+}
+
+async function makeOutputs(
+  work: Concluding,
+  outcome: Outcome,
+  asideFolder: string,
+): Promise<Ending['outputs']> {
+  const { client, files, signal } = work;
+  const made: Ending['outputs'] = [];
+  for (const [index, { output, destination }] of outputsOf(work, outcome).entries()) {
+    if (await exists(destination)) {
+      throw Object.assign(new Error(`the output is there already: ${destination}`), { code: 'EEXIST' });
+    }
+    await mkdir(dirname(destination), { recursive: true });
+    const aside = (await onSameDevice(files.path, dirname(destination)))
+      ? join(asideFolder, String(index))
+      : join(dirname(destination), `.sluice-${basename(asideFolder)}-${basename(destination)}`);
+    const note = (text: string) => void appendFile(files.log, `sluice: ${text}\n`).catch(() => undefined);
+    if (await makeOutput(output, aside, { client, note, signal })) made.push({ aside, destination });
+  }
+  return made;
+}
+
+function outputsOf(
+  { name, job, localPath }: Concluding,
+  { containers }: Outcome,
+): { output: ContainerOutput; destination: string }[] {
+  const mains = containers.filter(({ main }) => main).map((container) => container.name);
+  if (job.kind === 'Transform') {
+    const destination = localPath(withoutFinalSlash(job.body.TransformOutput.S3OutputPath));
+    return [{ output: { kind: 'folder', folder: `${driverFolder}/output`, containers: mains }, destination }];
+  }
+  return jobOutputs(name, job).map(({ kind, folder, uri }) => ({
+    output: { kind, folder: `${optMl}/${folder}`, containers: mains },
+    destination: localPath(uri),
+  }));
+}
+
+/** The outputs of a job whose storage refuses them are lost, as is the job; the engine's own trouble passes. */
+function failedCommit(exit: ExitRecord, error: unknown): ExitRecord {
+  if (error instanceof SluiceError) throw error;
+  const { message, code } = error as NodeJS.ErrnoException;
+  if (code === undefined || code === 'ABORT_ERR') throw error;
+  const denied = hasErrorCode(error, 'EACCES', 'EPERM', 'EROFS');
+  return { ...exit, outcome: 'commitFailed', error: message, denied };
+}
+
+async function onSameDevice(one: string, other: string): Promise<boolean> {
+  return (await stat(one)).dev === (await stat(other)).dev;
+}
+
+/** Who comes second, or again, finds it placed. */
+async function placeOutput(aside: string, destination: string): Promise<void> {
+  try {
+    await rename(aside, destination);
+  } catch (error) {
+    if (!hasErrorCode(error, 'ENOENT') || !(await exists(destination))) throw error;
+  }
+}
+
+const failureCharacters = 1024;
+const messageBytes = 1024;
+
+async function readWords(client: ContainerClient, job: JobRequest, outcome: Outcome): Promise<Words> {
+  const nothing: Words = { failure: null, message: null, messageInvalid: false, records: null };
+  const container = decisive(outcome);
+  if (container?.status !== 'exited' || outcome.cause !== null) return nothing;
+  const { name, exitCode } = container;
+  if (exitCode !== 0) {
+    const failure = await readHead(client, name, `${optMl}/output/failure`, failureCharacters * 4);
+    return { ...nothing, failure: failure?.toString('utf8').slice(0, failureCharacters) ?? null };
+  }
+  switch (job.kind) {
+    case 'Processing':
+      return {
+        ...nothing,
+        ...readMessage(await readHead(client, name, `${optMl}/output/message`, messageBytes + 4)),
+      };
+    case 'Transform':
+      return { ...nothing, records: await countRecords(client, outcome) };
+    case 'Training':
+      return nothing;
+  }
+}
+
+/** A character that the limit cuts in two isn't the script's fault. */
+function readMessage(data: Buffer | null): Pick<Words, 'message' | 'messageInvalid'> {
+  if (data === null) return { message: null, messageInvalid: false };
+  const decoder = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
+  const shortest = data.length <= messageBytes ? messageBytes : messageBytes - 3;
+  for (let end = messageBytes; end >= shortest; end -= 1) {
+    try {
+      return { message: decoder.decode(data.subarray(0, end)), messageInvalid: false };
+    } catch {
+      continue;
+    }
+  }
+  return { message: null, messageInvalid: true };
+}
+
+async function countRecords(client: ContainerClient, { containers }: Outcome): Promise<number> {
+  const mains = containers.filter(({ main }) => main);
+  const results = await Promise.all(
+    mains.map(({ name }) => readHead(client, name, `${driverFolder}/result.json`, 64 * 1024 * 1024)),
+  );
+  const records = results.map((result) =>
+    result === null ? 0 : (JSON.parse(result.toString('utf8')) as { records: number }).records,
+  );
+  return records.reduce((sum, count) => sum + count, 0);
+}
+
+/** The content that is there afterwards: ours, or what another worker wrote before. */
+async function writeOnce(path: string, text: string): Promise<string> {
+  const aside = `${path}.${randomUUID()}`;
+  await writeFile(aside, text, { flush: true });
+  try {
+    await link(aside, path);
+    return text;
+  } catch (error) {
+    if (hasErrorCode(error, 'EEXIST')) return await readFile(path, 'utf8');
+    throw error;
+  } finally {
+    await rm(aside, { force: true });
+  }
+}
+
+async function writeWhole(path: string, text: string): Promise<void> {
+  const aside = `${path}.${randomUUID()}`;
+  await writeFile(aside, text, { flush: true });
+  await rename(aside, path);
+}

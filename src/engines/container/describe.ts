@@ -1,0 +1,78 @@
+import { join } from 'node:path';
+import type { JobRequest, JobState } from '../../core/jobs.ts';
+import { endedState, lostState, parseExit } from '../local/exit-record.ts';
+import { exists, readRequest, readUnlessMissing, type JobFolder } from '../local/job-folder.ts';
+import { isSupervised } from '../local/liveness.ts';
+import { readLogTail } from '../local/log-tail.ts';
+import type { ContainerClient } from './client.ts';
+import { removeContainers } from './conclude.ts';
+import type { Conclusions } from './conclusions.ts';
+
+export interface DescriberOptions {
+  startSupervisor: (files: JobFolder) => Promise<void>;
+  conclusions: Conclusions;
+  client: () => Promise<ContainerClient>;
+}
+
+/**
+ * The state of a job by the files of its folder: while it runs its supervisor sees to it, the engine isn't asked. What was left
+ * undone by somebody who was killed is done on the way: another supervisor, the outputs, the removal of the containers.
+ */
+export function createDescriber({ startSupervisor, conclusions, client }: DescriberOptions) {
+  const describeUnsupervised = async (name: string, files: JobFolder, job: JobRequest): Promise<JobState> => {
+    if (await exists(join(files.path, 'outcome.json'))) {
+      await conclusions.conclude(name, job, files);
+      return (await readEnded(files, job)) ?? running('storing outputs', await startOf(files));
+    }
+    if (await exists(files.started)) {
+      await startSupervisor(files);
+      return describeLive(files);
+    }
+    // To start it is for `ensure`.
+    return (await exists(files.stop)) ? stopUnstarted(await client(), name, files) : { status: 'missing' };
+  };
+
+  return async (name: string, files: JobFolder): Promise<JobState> => {
+    const record = await readRequest(files);
+    if (record === null) return { status: 'missing' };
+    const ended = await readEnded(files, record.request);
+    if (ended !== null) return ended;
+    if (await isSupervised(files)) return describeLive(files);
+    return describeUnsupervised(name, files, record.request);
+  };
+}
+
+async function readEnded(folder: JobFolder, request: JobRequest): Promise<JobState | null> {
+  const text = await readUnlessMissing(folder.exit);
+  if (text === null) return null;
+  const exit = parseExit(text);
+  const tail = await readLogTail(folder.log);
+  if (exit !== null) return endedState(exit, request, tail);
+  const now = new Date().toISOString();
+  return lostState((await startOf(folder)) ?? now, now, tail);
+}
+
+async function describeLive(folder: JobFolder): Promise<JobState> {
+  const startedAt = await startOf(folder);
+  if (startedAt === null) return running('starting', null);
+  const ending = (await exists(folder.stop)) || (await exists(join(folder.path, 'timed-out')));
+  return running(ending ? 'stopping' : 'running', startedAt);
+}
+
+const running = (phase: string, startedAt: string | null): JobState => ({
+  status: 'running',
+  phase,
+  startedAt,
+});
+
+async function startOf(folder: JobFolder): Promise<string | null> {
+  const text = await readUnlessMissing(folder.started);
+  return text === null ? null : (JSON.parse(text) as { startedAt: string }).startedAt;
+}
+
+/** Stopped before it was started: nothing ran, and nothing will. */
+async function stopUnstarted(client: ContainerClient, name: string, folder: JobFolder): Promise<JobState> {
+  await removeContainers(client, name);
+  const now = new Date().toISOString();
+  return { status: 'stopped', startedAt: now, endedAt: now, logTail: await readLogTail(folder.log) };
+}

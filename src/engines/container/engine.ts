@@ -1,0 +1,122 @@
+import { mkdir } from 'node:fs/promises';
+import { resolve } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import type { ModelBody } from '../../core/jobs.ts';
+import type { Engine } from '../engine.ts';
+import { adopt, exists, jobFolder } from '../local/job-folder.ts';
+import { isSupervised, requestStop } from '../local/liveness.ts';
+import { requestHash as hashOf } from '../local/request-hash.ts';
+import { createStarter } from '../local/supervisor.ts';
+import type { ContainerClient, RegistryCredentials } from './client.ts';
+import { createConclusions } from './conclusions.ts';
+import { createDescriber } from './describe.ts';
+import { createImages, type Images } from './images.ts';
+import type { PackModel } from './populate.ts';
+import { createContainers, type PrepareOptions } from './prepare.ts';
+import { checkRequest } from './requirements.ts';
+
+/** An engine that was reached, and how a program of another language reaches it. */
+export interface Connection {
+  client: ContainerClient;
+  /** What the supervisor's `api.py` takes. */
+  address: Readonly<Record<string, unknown>>;
+}
+
+export interface ContainerEngineOptions {
+  /** Every job gets a folder in it, by its name. */
+  jobsDir: string;
+  /** A Python ≥ 3.9 for the supervisor. */
+  supervisorPython: string;
+  /** One folder a framework, with its Dockerfile. */
+  frameworksDir: string;
+  /** `BASE_IMAGE` of framework images; null for the Dockerfile's own. */
+  baseImage: string | null;
+  connect: () => Promise<Connection>;
+  credentials: (image: string) => Promise<RegistryCredentials | null>;
+  findModel: (name: string) => Promise<ModelBody>;
+  packModel: PackModel;
+  localPath: (uri: string) => string;
+}
+
+const supervisorScript = fileURLToPath(new URL('supervisor/main.py', import.meta.url));
+
+/** What the engine keeps of an engine that it reached. */
+interface Reached extends Connection {
+  images: Images;
+}
+
+/** Runs jobs as containers. The container is the job: its name decides that there is one, its supervisor only starts and ends it. */
+export function createContainerEngine(options: ContainerEngineOptions): Engine {
+  const jobsDir = resolve(options.jobsDir);
+  const files = (name: string) => jobFolder(jobsDir, name);
+  const startSupervisor = createStarter({
+    python: options.supervisorPython,
+    script: supervisorScript,
+    jobsDir,
+  });
+  const reach = remembered(async (): Promise<Reached> => {
+    const connection = await options.connect();
+    return { ...connection, images: createImages({ ...options, client: connection.client }) };
+  });
+  const conclusions = createConclusions(async () => (await reach()).client, options.localPath);
+
+  const start = async (
+    work: Pick<PrepareOptions, 'name' | 'job' | 'requestHash' | 'files' | 'tell' | 'signal'>,
+  ) => {
+    if (!(await exists(work.files.started))) {
+      await createContainers({ ...options, ...(await reach()), jobsDir, ...work });
+    }
+    work.signal.throwIfAborted();
+    await startSupervisor(work.files);
+  };
+
+  const describe = createDescriber({
+    startSupervisor,
+    conclusions,
+    client: async () => (await reach()).client,
+  });
+
+  return {
+    name: 'container',
+
+    check(job) {
+      checkRequest(job, options.frameworksDir);
+    },
+
+    async ensure(name, job, signal, tell = () => undefined) {
+      signal.throwIfAborted();
+      const folder = files(name);
+      const requestHash = hashOf(job);
+      checkRequest(job, options.frameworksDir);
+      await mkdir(jobsDir, { recursive: true });
+      await adopt('container', folder, { requestHash, request: job });
+      if (!(await exists(folder.exit)) && !(await isSupervised(folder))) {
+        await start({ name, job, requestHash, files: folder, tell, signal });
+      }
+      return { engine: 'container', name };
+    },
+
+    describe: ({ name }) => describe(name, files(name)),
+
+    async stop({ name }) {
+      const folder = files(name);
+      if (!(await exists(folder.path)) || (await exists(folder.exit))) return;
+      await requestStop(folder);
+      conclusions.giveUp(name);
+    },
+
+    pollIntervalMs: (elapsedMs) => Math.min(250, Math.max(5, Math.round(elapsedMs / 40))),
+  };
+}
+
+/** Until it has worked once. */
+function remembered<T>(make: () => Promise<T>): () => Promise<T> {
+  let made: Promise<T> | null = null;
+  return () => {
+    made ??= make().catch((error: unknown) => {
+      made = null;
+      throw error;
+    });
+    return made;
+  };
+}

@@ -1,0 +1,248 @@
+import type { JobRequest, LocalOptions, ModelBody, TransformJob } from '../../core/jobs.ts';
+import type { FoundBatch, FoundInput } from '../local/inputs.ts';
+import { configFiles, hostNames, instanceCount, jobEnvironment, jobFolders, optMl } from '../opt-ml.ts';
+import { driverConfig } from '../transform/config.ts';
+import type { ContainerSpec, Network } from './requests.ts';
+
+/** A container of a job, and what is put into it before it starts. */
+export interface PlannedContainer {
+  spec: Omit<ContainerSpec, 'mounts'>;
+  /** The job is over when its main containers are; a service only has to be there meanwhile. */
+  role: 'main' | 'service';
+  /** How its lines in the job's log begin. */
+  prefix: string;
+  /** Absolute path → content. */
+  files: Readonly<Record<string, string>>;
+  /** Absolute paths of folders that whoever the image's user is may write to. */
+  folders: readonly string[];
+  /** With absolute targets. */
+  inputs: readonly (FoundInput & { shard: Shard })[];
+  /** Whether the model is unpacked in it, and whether the program of the driver is. */
+  brings: 'model' | 'driver' | null;
+}
+
+/** Which of the files, sorted by name, a host gets: those at `index`, `index + count`, … */
+export interface Shard {
+  index: number;
+  count: number;
+}
+
+export interface GroupSetting {
+  name: string;
+  job: JobRequest;
+  requestHash: string;
+  /** Whose job it is, besides the tags of the request. */
+  home: string;
+  /** What the engine calls the images: of the job or model, and of the driver of a batch transform. */
+  images: { job: string; driver: string };
+  inputs: readonly FoundInput[];
+  /** Of a transform job. */
+  model: ModelBody | null;
+  batch: FoundBatch | null;
+}
+
+export const labels = { job: 'sluice.job', request: 'sluice.request', home: 'sluice.home' } as const;
+
+/** Not below /opt/ml, which belongs to the job. */
+export const driverFolder = '/sluice';
+const servingPort = 8080;
+
+/** The containers of a job, in the order in which they start; the first main one has the job's name. */
+export function planGroup(setting: GroupSetting): PlannedContainer[] {
+  const hosts = hostNames(instanceCount(setting.job));
+  const plan = setting.job.kind === 'Transform' ? planTransform : planHost;
+  return hosts.flatMap((host, index) => plan(setting, host, { index, count: hosts.length }));
+}
+
+export const networkName = (job: string) => `sluice-${job}`;
+
+function planHost(setting: GroupSetting, host: string, shard: Shard): PlannedContainer[] {
+  const { name, job } = setting;
+  const command = commandOf(job);
+  return [
+    {
+      role: 'main',
+      prefix: shard.count > 1 ? `${host}: ` : '',
+      spec: {
+        ...common(setting, host),
+        name: shard.index === 0 ? name : `${name}.${host}`,
+        image: setting.images.job,
+        ...command,
+        environment: { ...jobEnvironment(name, job), ...job.body.Environment },
+        network: networkOf(setting, host, shard),
+      },
+      files: below(optMl, configFiles(name, job, host)),
+      folders: jobFolders(job).map((folder) => `${optMl}/${folder}`),
+      inputs: setting.inputs.map((input) => ({
+        ...input,
+        target: `${optMl}/${input.target}`,
+        shard: input.isSharded ? shard : wholeShard,
+      })),
+      brings: null,
+    },
+  ];
+}
+
+/** A server of the model, and beside it, in its network, the driver that sends the records. */
+function planTransform(setting: GroupSetting, host: string, shard: Shard): PlannedContainer[] {
+  const { name, job, model, batch } = setting;
+  if (job.kind !== 'Transform' || model === null || batch === null) return [];
+  const suffix = shard.index === 0 ? '' : `.${host}`;
+  const spec = common(setting, host);
+  const number = shard.count > 1 ? ` ${host}` : '';
+  const environment = { ...model.PrimaryContainer.Environment, ...job.body.Environment };
+  return [
+    {
+      role: 'service',
+      prefix: `server${number}: `,
+      spec: {
+        ...spec,
+        name: `${name}${suffix}.server`,
+        image: setting.images.job,
+        entrypoint: null,
+        command: ['serve'],
+        environment: { ...jobEnvironment(name, job), ...servingVariables(job), ...environment },
+        network: networkOf(setting, host, wholeShard),
+      },
+      files: {},
+      folders: jobFolders(job).map((folder) => `${optMl}/${folder}`),
+      inputs: [],
+      brings: 'model',
+    },
+    {
+      role: 'main',
+      prefix: `driver${number}: `,
+      spec: {
+        ...spec,
+        name: `${name}${suffix}`,
+        image: setting.images.driver,
+        entrypoint: ['python3'],
+        command: ['-I', '-S', `${driverFolder}/driver/driver.py`, `${driverFolder}/config.json`],
+        environment: { LANG: 'C.UTF-8', PYTHONUNBUFFERED: '1' },
+        network: { kind: 'of', container: `${name}${suffix}.server` },
+        options: withoutGpus(spec.options),
+      },
+      files: { [`${driverFolder}/config.json`]: JSON.stringify(driver(job, batch, shard)) },
+      folders: [`${driverFolder}/output`, `${optMl}/output`],
+      inputs: [batchInput(batch)],
+      brings: 'driver',
+    },
+  ];
+}
+
+const wholeShard: Shard = { index: 0, count: 1 };
+
+function common(setting: GroupSetting, host: string) {
+  const { job } = setting;
+  return {
+    labels: {
+      ...job.tags,
+      [labels.job]: setting.name,
+      [labels.request]: setting.requestHash,
+      [labels.home]: setting.home,
+    },
+    hostname: host,
+    instanceType: instanceTypeOf(job),
+    options: job.local,
+  };
+}
+
+function commandOf(job: JobRequest): Pick<ContainerSpec, 'entrypoint' | 'command'> {
+  switch (job.kind) {
+    case 'Processing': {
+      const { ContainerEntrypoint, ContainerArguments } = job.body.AppSpecification;
+      return { entrypoint: ContainerEntrypoint ?? null, command: ContainerArguments ?? null };
+    }
+    case 'Training': {
+      const { ContainerEntrypoint, ContainerArguments } = job.body.AlgorithmSpecification;
+      // Without an entrypoint SageMaker runs the image as `docker run IMAGE train`.
+      const command =
+        ContainerEntrypoint === undefined ? ['train', ...(ContainerArguments ?? [])] : ContainerArguments;
+      return { entrypoint: ContainerEntrypoint ?? null, command: command ?? null };
+    }
+    case 'Transform':
+      return { entrypoint: null, command: ['serve'] };
+  }
+}
+
+export function instanceTypeOf(job: JobRequest): string {
+  switch (job.kind) {
+    case 'Processing':
+      return job.body.ProcessingResources.ClusterConfig.InstanceType;
+    case 'Training':
+      return job.body.ResourceConfig.InstanceType;
+    case 'Transform':
+      return job.body.TransformResources.InstanceType;
+  }
+}
+
+function networkOf({ name, job, model }: GroupSetting, host: string, { count }: Shard): Network {
+  if (count > 1) return { kind: 'own', name: networkName(name), alias: host };
+  return isIsolated(job, model) ? { kind: 'none' } : { kind: 'default' };
+}
+
+export function isIsolated(job: JobRequest, model: ModelBody | null): boolean {
+  switch (job.kind) {
+    case 'Processing':
+      return job.body.NetworkConfig?.EnableNetworkIsolation === true;
+    case 'Training':
+      return job.body.EnableNetworkIsolation === true;
+    case 'Transform':
+      return model?.EnableNetworkIsolation === true;
+  }
+}
+
+/** What SageMaker tells a server of a batch transform. */
+function servingVariables({ body }: TransformJob): Record<string, string> {
+  return {
+    SAGEMAKER_BATCH_STRATEGY: body.BatchStrategy === 'SingleRecord' ? 'SINGLE_RECORD' : 'MULTI_RECORD',
+    SAGEMAKER_BIND_TO_PORT: String(servingPort),
+    SAGEMAKER_MAX_CONCURRENT_TRANSFORMS: String(Math.max(1, body.MaxConcurrentTransforms ?? 1)),
+    SAGEMAKER_MAX_PAYLOAD_IN_MB: String(body.MaxPayloadInMB ?? 6),
+  };
+}
+
+function driver(job: TransformJob, batch: FoundBatch, { index, count }: Shard) {
+  const inBatch = (path: string) => batchTarget(batch) + path.slice(batch.path.length);
+  return driverConfig(job, {
+    serve: null,
+    port: servingPort,
+    baseDir: optMl,
+    inputs: batch.files
+      .filter((_file, number) => number % count === index)
+      .map(({ path, name }) => ({ path: inBatch(path), name })),
+    outputDir: `${driverFolder}/output`,
+    resultFile: `${driverFolder}/result.json`,
+    failureFile: `${optMl}/output/failure`,
+  });
+}
+
+const batchTarget = ({ path, files }: FoundBatch) =>
+  files[0]?.path === path ? `${driverFolder}/input/${files[0].name}` : `${driverFolder}/input`;
+
+function batchInput(batch: FoundBatch): FoundInput & { shard: Shard } {
+  const isFolder = batch.files[0]?.path !== batch.path;
+  return { source: batch.path, target: batchTarget(batch), isFolder, isSharded: false, shard: wholeShard };
+}
+
+function below(folder: string, files: Readonly<Record<string, string>>): Record<string, string> {
+  return Object.fromEntries(Object.entries(files).map(([path, text]) => [`${folder}/${path}`, text]));
+}
+
+/** They are for the model. */
+function withoutGpus(options: LocalOptions): LocalOptions {
+  const { gpus: ofTheModel, ...others } = options;
+  return ofTheModel === undefined ? options : others;
+}
+
+/** Null for a transform job whose model isn't known yet. */
+export function imageOf(job: JobRequest, model: ModelBody | null): string | null {
+  switch (job.kind) {
+    case 'Processing':
+      return job.body.AppSpecification.ImageUri;
+    case 'Training':
+      return job.body.AlgorithmSpecification.TrainingImage;
+    case 'Transform':
+      return model?.PrimaryContainer.Image ?? null;
+  }
+}

@@ -1,0 +1,188 @@
+import { createHash } from 'node:crypto';
+import { readFile, stat } from 'node:fs/promises';
+import { join } from 'node:path';
+import { Readable } from 'node:stream';
+import tar from 'tar-stream';
+import { SluiceError } from '../../core/errors.ts';
+import type { LocalOptions } from '../../core/jobs.ts';
+import { frameworkOf } from '../framework.ts';
+import { filesBelow } from '../local/inputs.ts';
+import type { ContainerClient, RegistryCredentials } from './client.ts';
+import { refusalStatus } from './refusals.ts';
+
+/** An image that is there, as the engine calls it. */
+export interface ReadyImage {
+  reference: string;
+  /** `USER` of the image; empty for root. */
+  user: string;
+}
+
+export interface ImageOptions {
+  client: ContainerClient;
+  /** One folder a framework, with its Dockerfile. */
+  frameworksDir: string;
+  /** `BASE_IMAGE` of framework images; null for the Dockerfile's own. */
+  baseImage: string | null;
+  credentials: (image: string) => Promise<RegistryCredentials | null>;
+}
+
+export type PullPolicy = NonNullable<LocalOptions['pullPolicy']>;
+
+export interface Images {
+  /**
+   * Builds a framework image, or pulls any other, unless it is there. Jobs that wait for the same image share the work, which goes
+   * on when one of them is cancelled.
+   * @throws SluiceError `ImageNotFound`, `AccessDenied`, `EngineUnavailable`.
+   */
+  ensure(
+    image: string,
+    policy: PullPolicy,
+    tell: (phase: string) => void,
+    signal: AbortSignal,
+  ): Promise<ReadyImage>;
+}
+
+interface Work {
+  done: Promise<void>;
+  listeners: Set<(phase: string) => void>;
+}
+
+export function createImages(options: ImageOptions): Images {
+  const { client } = options;
+  const underWay = new Map<string, Work>();
+
+  const share = (key: string, start: (tell: (phase: string) => void) => Promise<void>): Work => {
+    const known = underWay.get(key);
+    if (known) return known;
+    const listeners: Work['listeners'] = new Set();
+    const tellAll = (phase: string) => listeners.forEach((listener) => listener(phase));
+    const done = start(tellAll).finally(() => underWay.delete(key));
+    // Everybody who waited may have been cancelled.
+    done.catch(() => undefined);
+    const work = { done, listeners };
+    underWay.set(key, work);
+    return work;
+  };
+
+  const wait = async (work: Work, tell: (phase: string) => void, signal: AbortSignal): Promise<void> => {
+    work.listeners.add(tell);
+    try {
+      await Promise.race([work.done, aborted(signal)]);
+    } finally {
+      work.listeners.delete(tell);
+    }
+  };
+
+  return {
+    async ensure(image, policy, tell, signal) {
+      const framework = frameworkOf(image);
+      const reference =
+        framework === null
+          ? image
+          : await frameworkTag(image, join(options.frameworksDir, framework), options.baseImage);
+      const there = await client.findImage(reference);
+      if (there && (framework !== null || policy !== 'always')) return { reference, user: there.user };
+      if (framework === null && policy === 'never') {
+        throw new SluiceError('ImageNotFound', `${image} is not there, and pullPolicy is "never"`, {
+          details: { image },
+        });
+      }
+      const work = share(reference, (tellAll) =>
+        framework === null
+          ? pull(options, image, tellAll)
+          : build(options, reference, join(options.frameworksDir, framework), tellAll),
+      );
+      await wait(work, tell, signal);
+      const made = await client.findImage(reference);
+      if (made) return { reference, user: made.user };
+      throw new SluiceError('ImageNotFound', `${image} is not there after it was made`, {
+        details: { image },
+      });
+    },
+  };
+}
+
+/** Rejects when the signal is aborted. */
+function aborted(signal: AbortSignal): Promise<never> {
+  return new Promise((_resolve, reject) => {
+    const refuse = () => reject(signal.reason as Error);
+    if (signal.aborted) refuse();
+    else signal.addEventListener('abort', refuse, { once: true });
+  });
+}
+
+/** The tag says what is in the image: another content of the folder is another image. */
+export async function frameworkTag(image: string, folder: string, baseImage: string | null): Promise<string> {
+  const hash = createHash('sha256').update(baseImage ?? '');
+  for (const { path, name } of await filesBelow(folder)) {
+    const { mode } = await stat(path);
+    hash.update(`\0${name}\0${(mode & 0o111) === 0 ? '-' : 'x'}\0`).update(await readFile(path));
+  }
+  return `${image}-${hash.digest('hex').slice(0, 12)}`;
+}
+
+async function pull(
+  { client, credentials }: ImageOptions,
+  image: string,
+  tell: (phase: string) => void,
+): Promise<void> {
+  tell(`pulling ${image}`);
+  try {
+    const login = await credentials(image);
+    // Without a tag the engine would pull all of them.
+    await client.pull(withTag(image), login, (line) => tell(`pulling ${image}: ${line}`));
+  } catch (error) {
+    throw refusedPull(image, error);
+  }
+}
+
+function withTag(image: string): string {
+  const name = image.slice(image.lastIndexOf('/') + 1);
+  return name.includes(':') || name.includes('@') ? image : `${image}:latest`;
+}
+
+function refusedPull(image: string, error: unknown): unknown {
+  const status = refusalStatus(error);
+  if (status === null) return error;
+  const { message } = error as Error;
+  const details = { image, status };
+  if (status === 401 || status === 403) {
+    return new SluiceError('AccessDenied', `${image} may not be pulled: ${message}`, { details });
+  }
+  return new SluiceError('ImageNotFound', `${image} cannot be pulled: ${message}`, { details });
+}
+
+async function build(
+  { client, baseImage }: ImageOptions,
+  tag: string,
+  folder: string,
+  tell: (phase: string) => void,
+): Promise<void> {
+  tell(`building ${tag}`);
+  const log: string[] = [];
+  const progress = (line: string) => {
+    log.push(line);
+    tell(`building ${tag}: ${line}`);
+  };
+  const buildArgs = baseImage === null ? {} : { BASE_IMAGE: baseImage };
+  const labels = { 'sluice.framework': tag };
+  try {
+    await client.build(await buildContext(folder), { tag, buildArgs, labels }, progress);
+  } catch (error) {
+    if (refusalStatus(error) === null) throw error;
+    const said = [...log.slice(-15), (error as Error).message].map((line) => `  ${line}`).join('\n');
+    throw new SluiceError('ImageNotFound', `${tag} cannot be built from ${folder}:\n${said}`, {
+      details: { image: tag },
+    });
+  }
+}
+
+async function buildContext(folder: string): Promise<Readable> {
+  const pack = tar.pack();
+  for (const { path, name } of await filesBelow(folder)) {
+    const { mode } = await stat(path);
+    pack.entry({ name, mode: mode & 0o777, mtime: new Date(0) }, await readFile(path));
+  }
+  pack.finalize();
+  return Readable.from(pack);
+}

@@ -1,0 +1,138 @@
+import { writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { SluiceError } from '../../core/errors.ts';
+import type { JobRequest, ModelBody } from '../../core/jobs.ts';
+import { findBatch, findInput, isReadableByAll } from '../local/inputs.ts';
+import { exists, type JobFolder } from '../local/job-folder.ts';
+import { jobInputs } from '../opt-ml.ts';
+import type { ContainerClient } from './client.ts';
+import { imageOf, labels, networkName, planGroup, type PlannedContainer } from './group.ts';
+import type { Images, ReadyImage } from './images.ts';
+import { populate, type PackModel } from './populate.ts';
+import { createBody } from './requests.ts';
+import { runsAsRoot, sharesFiles } from './shared-files.ts';
+
+export interface PrepareOptions {
+  client: ContainerClient;
+  images: Images;
+  address: Readonly<Record<string, unknown>>;
+  jobsDir: string;
+  name: string;
+  job: JobRequest;
+  requestHash: string;
+  files: JobFolder;
+  findModel: (name: string) => Promise<ModelBody>;
+  packModel: PackModel;
+  localPath: (uri: string) => string;
+  tell: (phase: string) => void;
+  signal: AbortSignal;
+}
+
+/** The image whose Python runs the driver of a batch transform beside any server. */
+const driverImage = 'sluice/sklearn:1.2-1';
+
+/** Makes the containers of a job and puts into them what they read. Nothing runs yet; who comes after a kill goes on with it. */
+export async function createContainers(options: PrepareOptions): Promise<void> {
+  const { client, name, job, files, tell } = options;
+  const populated = join(files.path, 'populated');
+  if (await exists(populated)) return;
+  tell('preparing');
+  const model = job.kind === 'Transform' ? await options.findModel(job.body.ModelName) : null;
+  const inputs = await Promise.all(jobInputs(job).map((input) => findInput(name, input, options.localPath)));
+  const batch = job.kind === 'Transform' ? await findBatch(name, job, options.localPath) : null;
+  const ready = await readyImages(options, model);
+  const planned = planGroup({
+    name,
+    job,
+    requestHash: options.requestHash,
+    home: options.jobsDir,
+    images: { job: ready.job.reference, driver: ready.driver.reference },
+    inputs,
+    model,
+    batch,
+  });
+  tell('preparing');
+  await writeFile(join(files.path, 'containers.json'), JSON.stringify(supervisorPlan(options, planned)));
+  if (planned.some(({ spec }) => spec.network.kind === 'own')) {
+    await client.createNetwork(networkName(name), { [labels.job]: name, [labels.home]: options.jobsDir });
+  }
+  for (const container of planned) {
+    options.signal.throwIfAborted();
+    await createOne(options, container, ready, model);
+  }
+  await writeFile(populated, '');
+}
+
+async function readyImages(
+  { images, job, tell, signal }: PrepareOptions,
+  model: ModelBody | null,
+): Promise<{ job: ReadyImage; driver: ReadyImage }> {
+  const wanted = imageOf(job, model) ?? '';
+  const image = await images.ensure(wanted, job.local.pullPolicy ?? 'missing', tell, signal);
+  if (job.kind !== 'Transform') return { job: image, driver: image };
+  return { job: image, driver: await images.ensure(driverImage, 'missing', tell, signal) };
+}
+
+async function createOne(
+  options: PrepareOptions,
+  container: PlannedContainer,
+  ready: { job: ReadyImage; driver: ReadyImage },
+  model: ModelBody | null,
+): Promise<void> {
+  const { client } = options;
+  const { spec } = container;
+  const image = container.brings === 'driver' ? ready.driver : ready.job;
+  const mounted = await mountable(options, container, image);
+  const mounts = mounted.map(({ source, target }) => ({ source, target }));
+  if (!(await client.create(spec.name, createBody({ ...spec, mounts }))))
+    await adoptContainer(options, spec.name);
+  await populate(client, container, {
+    inputs: container.inputs.filter((input) => !mounted.includes(input)),
+    modelUri: model?.PrimaryContainer.ModelDataUrl ?? null,
+    packModel: options.packModel,
+    signal: options.signal,
+  });
+}
+
+/** Inputs that are seen where they lie. All others are sent: to a remote engine, to a user who might not read them, and in shares. */
+async function mountable(
+  { client, jobsDir }: PrepareOptions,
+  { inputs }: PlannedContainer,
+  image: ReadyImage,
+): Promise<PlannedContainer['inputs']> {
+  const whole = inputs.filter(({ shard }) => shard.count === 1);
+  if (whole.length === 0 || !(await sharedWith(client, jobsDir, image))) return [];
+  if (runsAsRoot(image.user)) return whole;
+  const readable = await Promise.all(whole.map(({ source }) => isReadableByAll(source)));
+  return whole.filter((_input, index) => readable[index]);
+}
+
+const known = new WeakMap<ContainerClient, Promise<boolean>>();
+
+/** Asked once a worker. */
+function sharedWith(client: ContainerClient, folder: string, image: ReadyImage): Promise<boolean> {
+  const answer = known.get(client) ?? sharesFiles(client, folder, image.reference);
+  known.set(client, answer);
+  answer.catch(() => known.delete(client));
+  return answer;
+}
+
+async function adoptContainer({ client, requestHash }: PrepareOptions, name: string): Promise<void> {
+  const found = await client.inspect(name);
+  const other = found?.labels[labels.request];
+  if (other === requestHash) return;
+  throw new SluiceError('SpecMismatch', `The container ${name} is there already, made from another request`, {
+    details: { container: name, requestHash, otherRequestHash: other ?? null },
+  });
+}
+
+/** What `supervise.py` reads. */
+function supervisorPlan({ address, name, job }: PrepareOptions, planned: readonly PlannedContainer[]) {
+  return {
+    address,
+    label: `${labels.job}=${name}`,
+    maxRuntimeSeconds: job.local.maxRuntimeSeconds,
+    stopGraceSeconds: job.local.stopGraceSeconds,
+    containers: planned.map(({ spec, role, prefix }) => ({ name: spec.name, role, prefix })),
+  };
+}

@@ -1,0 +1,37 @@
+import { existsSync } from 'node:fs';
+import { join } from 'node:path';
+import { SluiceError } from '../../core/errors.ts';
+import type { JobRequest } from '../../core/jobs.ts';
+import { frameworkOf } from '../framework.ts';
+import { instanceCount } from '../opt-ml.ts';
+import { checkPaths } from '../processing-paths.ts';
+import { imageOf, isIsolated, instanceTypeOf } from './group.ts';
+import { instanceSize } from './instance-types.ts';
+
+/** Throws what this engine cannot honour, before anything runs. */
+export function checkRequest(job: JobRequest, frameworksDir: string): void {
+  const image = imageOf(job, null);
+  if (image !== null) checkFramework(image, frameworksDir);
+  if (job.kind === 'Processing') checkPaths(job);
+  const type = instanceTypeOf(job);
+  if (job.local.limits === 'instance' && instanceSize(type) === null) {
+    throw new SluiceError(
+      'InvalidInput',
+      `local.limits: the size of ${type} is not known here; give local.cpus and local.memoryGb instead`,
+      { details: { instanceType: type } },
+    );
+  }
+  if (instanceCount(job) > 1 && isIsolated(job, null)) {
+    throw new SluiceError(
+      'Unsupported',
+      'networkIsolation with several instances: they could not reach each other',
+    );
+  }
+}
+
+/** @throws SluiceError `Unsupported` for the name of a framework image that Sluice has not. */
+function checkFramework(image: string, frameworksDir: string): void {
+  const framework = frameworkOf(image);
+  if (framework === null || existsSync(join(frameworksDir, framework, 'Dockerfile'))) return;
+  throw new SluiceError('Unsupported', `${image}: there is no such framework`, { details: { image } });
+}

@@ -1,0 +1,97 @@
+import { lstat, readdir, stat } from 'node:fs/promises';
+import { basename, join } from 'node:path';
+import { SluiceError } from '../../core/errors.ts';
+import type { TransformJob } from '../../core/jobs.ts';
+import { withoutFinalSlash, type JobInput } from '../opt-ml.ts';
+import { hasErrorCode } from './job-folder.ts';
+
+/** An input that was found: a file or a folder of this machine, and where it is seen below /opt/ml. */
+export interface FoundInput {
+  source: string;
+  target: string;
+  isFolder: boolean;
+  /** Whether each host gets only its share of the files. */
+  isSharded: boolean;
+}
+
+/** What a transform job sends: the files, named as their outputs are to be. */
+export interface FoundBatch {
+  path: string;
+  files: { path: string; name: string }[];
+}
+
+/** A folder is seen at its place itself; a file in it under its own name, as below an S3 prefix. */
+export async function findInput(
+  job: string,
+  input: JobInput,
+  localPath: (uri: string) => string,
+): Promise<FoundInput> {
+  const { isSharded } = input;
+  const source = withoutFinalSlash(localPath(input.uri));
+  const info = await statInput(`${job}: input ${input.name}`, source);
+  if (info.isDirectory()) return { source, target: input.folder, isFolder: true, isSharded };
+  return { source, target: join(input.folder, basename(source)), isFolder: false, isSharded };
+}
+
+async function statInput(what: string, path: string) {
+  try {
+    const info = await stat(path);
+    if (info.isDirectory() || info.isFile()) return info;
+    throw new SluiceError('InvalidInput', `${what}: ${path} is neither a file nor a folder`, {
+      details: { path },
+    });
+  } catch (error) {
+    if (error instanceof SluiceError) throw error;
+    const denied = hasErrorCode(error, 'EACCES', 'EPERM');
+    throw new SluiceError(
+      denied ? 'AccessDenied' : 'InvalidInput',
+      `${what}: ${path} ${denied ? 'may not be read' : 'does not exist'}`,
+      {
+        details: { path },
+        cause: error,
+      },
+    );
+  }
+}
+
+/** The files of a transform job's input. @throws SluiceError `InvalidInput` if there are none. */
+export async function findBatch(
+  job: string,
+  { body }: TransformJob,
+  localPath: (uri: string) => string,
+): Promise<FoundBatch> {
+  const path = withoutFinalSlash(localPath(body.TransformInput.DataSource.S3DataSource.S3Uri));
+  const info = await statInput(`${job}: TransformInput`, path);
+  const files = info.isDirectory() ? await filesBelow(path) : [{ path, name: basename(path) }];
+  if (files.length > 0) return { path, files };
+  throw new SluiceError('InvalidInput', `${job}: TransformInput: ${path} is an empty folder`, {
+    details: { path },
+  });
+}
+
+/** Every file below the folder, hidden ones too, as below an S3 prefix; links to files count as files. */
+export async function filesBelow(folder: string, prefix = ''): Promise<{ path: string; name: string }[]> {
+  const entries = await readdir(folder, { withFileTypes: true });
+  const lists = await Promise.all(
+    entries
+      .sort((a, b) => (a.name < b.name ? -1 : 1))
+      .map(async (entry) => {
+        const path = join(folder, entry.name);
+        const name = prefix + entry.name;
+        if (entry.isDirectory()) return filesBelow(path, `${name}/`);
+        const info = entry.isSymbolicLink() ? await stat(path).catch(() => null) : await lstat(path);
+        return info?.isFile() ? [{ path, name }] : [];
+      }),
+  );
+  return lists.flat();
+}
+
+/** Whether any user may read all of it. */
+export async function isReadableByAll(path: string): Promise<boolean> {
+  const { mode } = await stat(path);
+  const info = await lstat(path);
+  if (!info.isDirectory()) return (mode & 0o004) !== 0;
+  if ((mode & 0o005) !== 0o005) return false;
+  const inside = await Promise.all((await readdir(path)).map((name) => isReadableByAll(join(path, name))));
+  return inside.every(Boolean);
+}
