@@ -95,7 +95,9 @@ async function inspect() {
 
 async function pull() {
   try {
-    await step(context, `Pulling ${tag}`, 'the engine does not have it', () => docker('pull', '--quiet', tag));
+    await step(context, `Pulling ${tag}`, 'the engine does not have it', () =>
+      docker('pull', '--quiet', tag),
+    );
     return true;
   } catch (error) {
     if (!(error instanceof CommandFailed)) throw error;
