@@ -4,9 +4,11 @@ import { beforeEach } from 'vitest';
 
 export const dockerSocket = '/var/run/docker.sock';
 
-/** A program of this machine; `sshd` and the like are in folders that only root has on the PATH. */
+const moreFolders = ['/usr/sbin', '/usr/local/sbin', '/usr/lib/podman', '/usr/libexec/podman'];
+
+/** A program of this machine; `sshd` and the like are in folders that few have on the PATH. */
 export function findProgram(name: string): string | undefined {
-  return [...(process.env.PATH ?? '').split(delimiter), '/usr/sbin', '/usr/local/sbin']
+  return [...(process.env.PATH ?? '').split(delimiter), ...moreFolders]
     .map((folder) => join(folder, name))
     .find((path) => {
       try {

@@ -84,8 +84,8 @@ export function answers(port: number): Promise<boolean> {
 
 export function end(child: ChildProcess): Promise<void> {
   return new Promise((resolve) => {
-    if (child.exitCode !== null || child.signalCode !== null) return resolve();
     child.once('exit', () => resolve());
-    child.kill();
+    if (child.exitCode !== null || child.signalCode !== null) resolve();
+    else child.kill();
   });
 }
