@@ -6,13 +6,14 @@ import { createServer, type Server, type TLSSocket } from 'node:tls';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { readTlsFiles, type EngineAddress } from '../../../src/engines/container/address.ts';
 import { findEngineAddresses, type ConnectionSettings } from '../../../src/engines/container/connection.ts';
+import { command } from '../../support/commands.ts';
 import { failureOf } from '../../support/folders.ts';
 import { dockerSocket, needsDockerAnd } from '../../support/real-parts.ts';
 import { makeCertificates } from './certificates.ts';
-import { contextAt, unset, writeContext } from './docker-folder.ts';
+import { unset } from './docker-folder.ts';
 import { ask } from './requests.ts';
 
-const ready = needsDockerAnd('openssl');
+const ready = needsDockerAnd('openssl', 'docker');
 let folder: string;
 let engine: Server;
 let host: string;
@@ -67,14 +68,20 @@ describe('an engine behind TLS', () => {
     expect(JSON.parse((await askEngine(address, '/version')).body)).toHaveProperty('ApiVersion');
   });
 
-  it('answers by a context', async () => {
-    const pem = (name: string) => readFile(join(folder, name), 'utf8');
-    await writeContext(folder, 'farm', contextAt(host), {
-      'ca.pem': await pem('ca.pem'),
-      'cert.pem': await pem('client-cert.pem'),
-      'key.pem': await pem('client-key.pem'),
-    });
+  it('answers by a context that the Docker CLI made and chose', async () => {
+    const certs = await certFolder('for-context', { 'ca.pem': 'ca.pem', ...both });
+    const files = ['ca', 'cert', 'key'].map((name) => `${name}=${join(certs, `${name}.pem`)}`);
+    const docker = (...args: string[]) =>
+      command('docker', ['context', ...args], {
+        DOCKER_CONFIG: join(folder, '.docker'),
+        DOCKER_HOST: undefined,
+        DOCKER_CONTEXT: undefined,
+      });
+    const made = await docker('create', 'farm', '--docker', [`host=${host}`, ...files].join(','));
+    expect(made).toMatchObject({ code: 0 });
     expect(await askEngine(await find({ context: 'farm' }), '/_ping')).toEqual({ status: 200, body: 'OK' });
+    expect(await docker('use', 'farm')).toMatchObject({ code: 0 });
+    expect(await askEngine(await find({}), '/_ping')).toEqual({ status: 200, body: 'OK' });
   });
 
   it('answers unverified by DOCKER_TLS', async () => {
