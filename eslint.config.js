@@ -9,6 +9,7 @@ const layers = {
     packages: '@temporalio/(activity|client)$|node:',
     typesFrom: ['engines', 'registry', 'storage', 'notify'],
   },
+  aws: { folders: ['core'], packages: '@aws-sdk/' },
   engines: { folders: ['core'], packages: 'node:|zod$|tar-stream$|dockerode$', typesFrom: ['storage'] },
   registry: { folders: ['core'], packages: 'node:' },
   storage: { folders: ['core'], packages: 'node:|tar-stream$' },
@@ -67,6 +68,11 @@ const everywhere = [
     message: 'A fake is a small working program, not a mocked module.',
   },
 ];
+/** Its types and its loading time stay in one file. */
+const awsClient = {
+  selector: ':matches(ImportDeclaration, ImportExpression)[source.value=/^@(aws-sdk|smithy)/]',
+  message: 'Each AWS client is imported by one file of src/aws.',
+};
 const dynamicImport = {
   selector: 'ImportExpression',
   message: 'workflow code and the core import nothing at run time',
@@ -95,7 +101,7 @@ export default tseslint.config(
       '@typescript-eslint/prefer-promise-reject-errors': 'off',
       '@typescript-eslint/consistent-type-definitions': ['error', 'interface'],
       '@typescript-eslint/no-unnecessary-condition': ['error', { allowConstantLoopConditions: true }],
-      'no-restricted-syntax': ['error', ...everywhere],
+      'no-restricted-syntax': ['error', ...everywhere, awsClient],
       eqeqeq: 'error',
     },
   },
@@ -111,9 +117,10 @@ export default tseslint.config(
     files: ['src/core/**/*.ts', 'src/workflows/**/*.ts'],
     rules: {
       'no-restricted-globals': ['error', ...deterministicGlobals],
-      'no-restricted-syntax': ['error', ...everywhere, dynamicImport],
+      'no-restricted-syntax': ['error', ...everywhere, awsClient, dynamicImport],
     },
   },
+  { files: ['src/aws/ecr.ts'], rules: { 'no-restricted-syntax': ['error', ...everywhere] } },
   {
     files: ['src/core/**/*.ts'],
     rules: {

@@ -1,5 +1,5 @@
 import { existsSync, readFileSync } from 'node:fs';
-import { availableParallelism } from 'node:os';
+import { availableParallelism, homedir } from 'node:os';
 import { dirname, join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { z } from 'zod';
@@ -12,6 +12,11 @@ export const projectFolder = dirname(dirname(fileURLToPath(import.meta.url)));
 /** Coercion alone takes nothing and blanks for 0. */
 const number = z.string().trim().min(1).pipe(z.coerce.number());
 const count = number.pipe(z.int().min(1));
+/** A variable of other programs: empty is as good as unset. */
+const foreign = z
+  .string()
+  .optional()
+  .transform((text) => (text === '' ? undefined : text));
 
 const environment = z.object({
   SLUICE_ROOT: z.string().min(1).optional(),
@@ -25,9 +30,33 @@ const environment = z.object({
   SLUICE_LOG_FORMAT: z.enum(['json', 'pretty']).optional(),
   SLUICE_SHUTDOWN_SECONDS: number.pipe(z.number().min(0)).default(10),
   TEMPORAL_CLI_PATH: z.string().min(1).optional(),
+  DOCKER_HOST: foreign,
+  DOCKER_CONTEXT: foreign,
+  DOCKER_CONFIG: foreign,
+  DOCKER_TLS: foreign,
+  DOCKER_TLS_VERIFY: foreign,
+  DOCKER_CERT_PATH: foreign,
+  XDG_RUNTIME_DIR: foreign,
+  HOME: foreign,
 });
 
 const toolchainSchema = z.object({ temporal: z.string().nullable(), python: z.string() });
+
+/** Where the container engine is, in the words of the Docker CLI. Whether it makes sense is asked when it is used. */
+export interface DockerSettings {
+  host: string | null;
+  context: string | null;
+  /** With `config.json` and `contexts/`. */
+  configFolder: string;
+  /** TLS without a check of the server's certificate. */
+  tls: boolean;
+  tlsVerify: boolean;
+  /** With `ca.pem`, `cert.pem` and `key.pem`. */
+  certFolder: string;
+  /** Where engines of this user have their sockets. Null where there is no such thing. */
+  runtimeFolder: string | null;
+  homeFolder: string;
+}
 
 export interface Config {
   /** Relative paths of pipeline files are relative to it and never leave it. */
@@ -47,6 +76,7 @@ export interface Config {
   temporalCli: string | null;
   logLevel: 'trace' | 'debug' | 'info' | 'warn' | 'error';
   logFormat: 'json' | 'pretty';
+  docker: DockerSettings;
   /** How long activities that are no jobs may take to end after SIGTERM. */
   shutdownSeconds: number;
 }
@@ -72,9 +102,28 @@ export function readConfig(
     localSlots: settings.SLUICE_LOCAL_SLOTS ?? availableParallelism(),
     python: settings.SLUICE_PYTHON ?? toolchain?.python ?? null,
     temporalCli: settings.TEMPORAL_CLI_PATH ?? toolchain?.temporal ?? null,
+    docker: dockerSettings(settings),
     logLevel: settings.SLUICE_LOG_LEVEL,
     logFormat: settings.SLUICE_LOG_FORMAT ?? (process.stderr.isTTY ? 'pretty' : 'json'),
     shutdownSeconds: settings.SLUICE_SHUTDOWN_SECONDS,
+  };
+}
+
+function dockerSettings(settings: z.infer<typeof environment>): DockerSettings {
+  const homeFolder = settings.HOME ?? homedir();
+  const configFolder = resolve(settings.DOCKER_CONFIG ?? join(homeFolder, '.docker'));
+  const user = process.getuid?.();
+  return {
+    host: settings.DOCKER_HOST ?? null,
+    context: settings.DOCKER_CONTEXT ?? null,
+    configFolder,
+    // As for the Docker CLI, any text is yes, "0" too.
+    tls: settings.DOCKER_TLS !== undefined,
+    tlsVerify: settings.DOCKER_TLS_VERIFY !== undefined,
+    certFolder: resolve(settings.DOCKER_CERT_PATH ?? configFolder),
+    // Services and SSH sessions often lack the variable, not the folder.
+    runtimeFolder: settings.XDG_RUNTIME_DIR ?? (user === undefined ? null : `/run/user/${user}`),
+    homeFolder,
   };
 }
 

@@ -132,6 +132,64 @@ describe('a variable', () => {
   });
 });
 
+describe('the variables of the Docker CLI', () => {
+  it('have its defaults', () => {
+    expect(read({ HOME: '/home/ann' }).docker).toEqual({
+      host: null,
+      context: null,
+      configFolder: '/home/ann/.docker',
+      tls: false,
+      tlsVerify: false,
+      certFolder: '/home/ann/.docker',
+      runtimeFolder: `/run/user/${process.getuid!()}`,
+      homeFolder: '/home/ann',
+    });
+  });
+
+  it('are taken as they are', () => {
+    const env = {
+      DOCKER_HOST: 'tcp://engine:2376',
+      DOCKER_CONTEXT: 'farm',
+      DOCKER_CONFIG: '/etc/docker-ann',
+      DOCKER_TLS: '1',
+      DOCKER_TLS_VERIFY: '1',
+      DOCKER_CERT_PATH: '/etc/certs',
+      XDG_RUNTIME_DIR: '/run/ann',
+      HOME: '/home/ann',
+    };
+    expect(read(env).docker).toEqual({
+      host: 'tcp://engine:2376',
+      context: 'farm',
+      configFolder: '/etc/docker-ann',
+      tls: true,
+      tlsVerify: true,
+      certFolder: '/etc/certs',
+      runtimeFolder: '/run/ann',
+      homeFolder: '/home/ann',
+    });
+  });
+
+  it('look for certificates beside the configuration, relative to the working folder', () => {
+    expect(read({ DOCKER_CONFIG: 'conf' }).docker).toMatchObject({
+      configFolder: resolve('conf'),
+      certFolder: resolve('conf'),
+    });
+    expect(read({ DOCKER_CERT_PATH: 'certs' }).docker.certFolder).toBe(resolve('certs'));
+  });
+
+  it('are unset when they are empty', () => {
+    const names = ['HOST', 'CONTEXT', 'CONFIG', 'TLS', 'TLS_VERIFY', 'CERT_PATH'].map(
+      (name) => `DOCKER_${name}`,
+    );
+    const env = Object.fromEntries([...names, 'XDG_RUNTIME_DIR'].map((name) => [name, '']));
+    expect(read({ HOME: '/home/ann', ...env }).docker).toEqual(read({ HOME: '/home/ann' }).docker);
+  });
+
+  it('mean verification by any text, as the Docker CLI has it', () => {
+    expect(read({ DOCKER_TLS_VERIFY: '0' }).docker.tlsVerify).toBe(true);
+  });
+});
+
 describe('what the set-up found', () => {
   it('is used unless a variable says otherwise', async () => {
     await writeFile(

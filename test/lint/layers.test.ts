@@ -167,6 +167,37 @@ const refused: [string, string, string, string][] = [
     imports,
   ],
   [
+    'an engine that imports what asks AWS',
+    'engines/opt-ml.ts',
+    importing('loginToEcr', '../aws/ecr.ts'),
+    imports,
+  ],
+  [
+    'an engine that loads the AWS SDK when it runs',
+    'engines/opt-ml.ts',
+    "export const load = () => import('@aws-sdk/client-ecr');\n",
+    'no-restricted-syntax',
+  ],
+  [
+    'a command that imports the AWS SDK',
+    'cli/output.ts',
+    importing('ECRClient', '@aws-sdk/client-ecr'),
+    'no-restricted-syntax',
+  ],
+  [
+    'a workflow that imports what asks AWS',
+    'workflows/index.ts',
+    importing('loginToEcr', '../aws/ecr.ts'),
+    imports,
+  ],
+  ['a client of AWS that imports Node', 'aws/ecr.ts', importing('readFileSync', 'node:fs'), imports],
+  [
+    'a client of AWS that imports an engine',
+    'aws/ecr.ts',
+    importing('createProcessEngine', '../engines/process/engine.ts'),
+    imports,
+  ],
+  [
     'a storage that imports the registry',
     'storage/storage.ts',
     importing('createFileRegistry', '../registry/file-registry.ts'),
