@@ -69,6 +69,10 @@ const everywhere = [
   },
 ];
 /** Its types and its loading time stay in one file. */
+const dockerLibrary = {
+  selector: ':matches(ImportDeclaration, ImportExpression)[source.value=/^(dockerode|docker-modem)$/]',
+  message: 'The library of the container engine is imported by src/engines/container/client.ts alone.',
+};
 const awsClient = {
   selector: ':matches(ImportDeclaration, ImportExpression)[source.value=/^@(aws-sdk|smithy)/]',
   message: 'Each AWS client is imported by one file of src/aws.',
@@ -101,7 +105,7 @@ export default tseslint.config(
       '@typescript-eslint/prefer-promise-reject-errors': 'off',
       '@typescript-eslint/consistent-type-definitions': ['error', 'interface'],
       '@typescript-eslint/no-unnecessary-condition': ['error', { allowConstantLoopConditions: true }],
-      'no-restricted-syntax': ['error', ...everywhere, awsClient],
+      'no-restricted-syntax': ['error', ...everywhere, awsClient, dockerLibrary],
       eqeqeq: 'error',
     },
   },
@@ -117,10 +121,14 @@ export default tseslint.config(
     files: ['src/core/**/*.ts', 'src/workflows/**/*.ts'],
     rules: {
       'no-restricted-globals': ['error', ...deterministicGlobals],
-      'no-restricted-syntax': ['error', ...everywhere, awsClient, dynamicImport],
+      'no-restricted-syntax': ['error', ...everywhere, awsClient, dockerLibrary, dynamicImport],
     },
   },
-  { files: ['src/aws/ecr.ts'], rules: { 'no-restricted-syntax': ['error', ...everywhere] } },
+  { files: ['src/aws/ecr.ts'], rules: { 'no-restricted-syntax': ['error', ...everywhere, dockerLibrary] } },
+  {
+    files: ['src/engines/container/client.ts'],
+    rules: { 'no-restricted-syntax': ['error', ...everywhere, awsClient] },
+  },
   {
     files: ['src/core/**/*.ts'],
     rules: {

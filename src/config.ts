@@ -24,6 +24,8 @@ const environment = z.object({
   SLUICE_STORAGE: z.string().min(1).optional(),
   SLUICE_TASK_QUEUE: z.string().min(1).default('sluice'),
   SLUICE_PROCESS_ISOLATION: z.enum(['auto', 'namespaces', 'none']).default('auto'),
+  SLUICE_LOCAL_ENGINE: z.enum(['auto', 'container', 'process']).default('auto'),
+  SLUICE_BASE_IMAGE: z.string().min(1).optional(),
   SLUICE_LOCAL_SLOTS: count.optional(),
   SLUICE_PYTHON: z.string().min(1).optional(),
   SLUICE_LOG_LEVEL: z.enum(['trace', 'debug', 'info', 'warn', 'error']).default('info'),
@@ -67,6 +69,10 @@ export interface Config {
   registryFolder: string;
   jobsFolder: string;
   taskQueue: string;
+  /** Where local jobs run; `auto`: in containers, if an engine answers. */
+  localEngine: 'auto' | 'container' | 'process';
+  /** What framework images are built on. Null: what their Dockerfile says. */
+  baseImage: string | null;
   isolation: 'auto' | 'namespaces' | 'none';
   /** Jobs at once on this machine. */
   localSlots: number;
@@ -98,6 +104,8 @@ export function readConfig(
     registryFolder: join(home, 'registry'),
     jobsFolder: join(home, 'jobs'),
     taskQueue: settings.SLUICE_TASK_QUEUE,
+    localEngine: settings.SLUICE_LOCAL_ENGINE,
+    baseImage: settings.SLUICE_BASE_IMAGE ?? null,
     isolation: settings.SLUICE_PROCESS_ISOLATION,
     localSlots: settings.SLUICE_LOCAL_SLOTS ?? availableParallelism(),
     python: settings.SLUICE_PYTHON ?? toolchain?.python ?? null,

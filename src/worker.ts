@@ -10,11 +10,15 @@ import type { Dependencies } from './activities/dependencies.ts';
 import { projectFolder, type Config } from './config.ts';
 import { SluiceError } from './core/errors.ts';
 import { localTaskQueue, searchAttributes } from './core/run.ts';
-import type { Engine } from './engines/engine.ts';
+import { loginToEcr } from './aws/ecr.ts';
+import { createConnector } from './engines/container/connect.ts';
+import { createContainerEngine } from './engines/container/engine.ts';
+import { findRegistryCredentials } from './engines/container/registry-auth.ts';
+import { chooseLocalEngine, type LocalEngines } from './engines/local-engines.ts';
 import { createProcessEngine } from './engines/process/engine.ts';
 import { createWebhookNotifier } from './notify/webhook.ts';
 import { createFileRegistry } from './registry/file-registry.ts';
-import { extractArchive, repackModel } from './storage/archive.ts';
+import { extractArchive, packArchive, repackModel } from './storage/archive.ts';
 import { hashFiles } from './storage/content.ts';
 import { createFileStorage } from './storage/file-storage.ts';
 import { findInRoots } from './storage/root-paths.ts';
@@ -52,7 +56,7 @@ export async function startWorker({
       'search attributes are not registered; runs go without them',
     );
 
-  const activities = createActivities(createDependencies(config, registered));
+  const activities = createActivities(createDependencies(config, logger, registered));
   const common = {
     connection,
     namespace,
@@ -89,8 +93,8 @@ export async function startWorker({
   };
 }
 
-/** The engine of this machine. @throws SluiceError `EngineUnavailable` before the set-up. */
-export function createEngine(config: Config): Engine {
+/** The engines of this machine. @throws SluiceError `EngineUnavailable` before the set-up. */
+export function createLocalEngines(config: Config): LocalEngines {
   if (config.python === null) {
     throw new SluiceError(
       'EngineUnavailable',
@@ -99,22 +103,49 @@ export function createEngine(config: Config): Engine {
   }
   const storage = createFileStorage(config.storageFolder, [config.root]);
   const registry = createFileRegistry(config.registryFolder);
-  return createProcessEngine({
+  const common = {
     jobsDir: config.jobsFolder,
-    python: config.python,
     // The interpreter itself: a virtual environment costs it 3 ms, and the supervisor imports nothing of it.
     supervisorPython: realpathSync(config.python),
     frameworksDir: join(projectFolder, 'images'),
-    isolation: config.isolation,
-    findModel: (name) => registry.findModel(name),
-    extractModel: (uri, folder) => extractArchive(storage.localPath(uri), folder),
-    localPath: (uri) => storage.localPath(uri),
-  });
+    findModel: (name: string) => registry.findModel(name),
+    localPath: (uri: string) => storage.localPath(uri),
+  };
+  const { docker, baseImage } = config;
+  const connect = createConnector(docker);
+  return {
+    process: createProcessEngine({
+      ...common,
+      python: config.python,
+      isolation: config.isolation,
+      extractModel: (uri, folder) => extractArchive(storage.localPath(uri), folder),
+    }),
+    container: createContainerEngine({
+      ...common,
+      baseImage,
+      connect,
+      credentials: (image) =>
+        findRegistryCredentials(image, { configFolder: docker.configFolder, ecrLogin: loginToEcr }),
+      packModel: (uri, pack, folder) => packArchive(storage.localPath(uri), pack, folder),
+    }),
+    async findContainerEngine() {
+      const { client, found } = await connect();
+      await client.ping();
+      return found;
+    },
+  };
 }
 
-function createDependencies(config: Config, registered: boolean): Dependencies {
+function createDependencies(config: Config, logger: Logger, registered: boolean): Dependencies {
+  const engines = createLocalEngines(config);
   return {
-    engines: { local: createEngine(config) },
+    engines: { process: engines.process, container: engines.container },
+    chooseEngine: async (mode) => {
+      if (mode !== 'local') return null;
+      const { engine, reason } = await chooseLocalEngine(config.localEngine, engines);
+      logger.info({ engine: engine.name, reason }, 'local engine');
+      return engine;
+    },
     storage: createFileStorage(config.storageFolder, [config.root]),
     registry: createFileRegistry(config.registryFolder),
     notifier: createWebhookNotifier(),

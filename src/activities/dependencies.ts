@@ -6,7 +6,9 @@ import type { Storage } from '../storage/storage.ts';
 
 /** What activities need, constructed by `worker.ts`. */
 export interface Dependencies {
-  engines: Partial<Record<ExecutionMode, Engine>>;
+  engines: Partial<Record<Engine['name'], Engine>>;
+  /** The engine for a new run's jobs of a mode. Null if this worker has none. */
+  chooseEngine: (mode: ExecutionMode) => Promise<Engine | null>;
   storage: Storage;
   registry: Registry;
   notifier: Notifier;

@@ -18,9 +18,9 @@ export type Activities = ReturnType<typeof createActivities>;
 /** Every activity of the workflow, by the names that the Web UI shows. */
 export function createActivities(deps: Dependencies) {
   const job = translateFailures(async (input: JobInput): Promise<JobResult> => {
-    const engine = deps.engines[input.mode];
+    const engine = deps.engines[input.engine];
     if (engine) return runJob(engine, input);
-    throw new SluiceError('Unsupported', `${input.name}: this worker has no engine for mode "${input.mode}"`);
+    throw new SluiceError('Unsupported', `${input.name}: this worker has no engine "${input.engine}"`);
   });
 
   return {

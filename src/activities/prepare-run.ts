@@ -9,7 +9,7 @@ import {
   type Sources,
   type StepPlan,
 } from '../core/plan.ts';
-import type { JobStep, Pipeline } from '../core/pipeline.ts';
+import type { ExecutionMode, JobStep, Pipeline } from '../core/pipeline.ts';
 import type { Engine } from '../engines/engine.ts';
 import type { Dependencies } from './dependencies.ts';
 import { findPipelineFiles } from './pipeline-files.ts';
@@ -39,11 +39,7 @@ export async function prepareRun(
   deps: Dependencies,
   { pipeline, runId }: PrepareInput,
 ): Promise<PreparedRun> {
-  const engines = Object.fromEntries(
-    jobSteps
-      .filter((step) => pipeline.steps[step] !== undefined)
-      .map((step) => [step, engineOf(deps, pipeline, step)]),
-  ) as Partial<Record<JobStep, Engine>>;
+  const engines = await chooseEngines(deps, pipeline);
   const files = await findPipelineFiles(deps, pipeline);
   const snapshot = await deps.storage.upload(files.code);
   const sources: Sources = {
@@ -66,14 +62,26 @@ export async function prepareRun(
   };
 }
 
-function engineOf(deps: Dependencies, pipeline: Pipeline, step: JobStep): Engine {
-  const mode = stepMode(pipeline, step);
-  const engine = deps.engines[mode];
-  if (engine) return engine;
-  throw new SluiceError(
-    'Unsupported',
-    `steps.${step} runs in mode "${mode}", for which this worker has no engine`,
-  );
+/** One for all steps of a mode: asked twice it might come out differently. */
+async function chooseEngines(
+  deps: Dependencies,
+  pipeline: Pipeline,
+): Promise<Partial<Record<JobStep, Engine>>> {
+  const chosen = new Map<ExecutionMode, Engine>();
+  const engines: Partial<Record<JobStep, Engine>> = {};
+  for (const step of jobSteps.filter((name) => pipeline.steps[name] !== undefined)) {
+    const mode = stepMode(pipeline, step);
+    const engine = chosen.get(mode) ?? (await deps.chooseEngine(mode));
+    if (engine === null) {
+      throw new SluiceError(
+        'Unsupported',
+        `steps.${step} runs in mode "${mode}", for which this worker has no engine`,
+      );
+    }
+    chosen.set(mode, engine);
+    engines[step] = engine;
+  }
+  return engines;
 }
 
 function imageOf(pipeline: Pipeline, step: 'preprocess' | 'train' | 'evaluate'): string {

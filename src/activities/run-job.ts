@@ -1,14 +1,14 @@
 import { Context, log } from '@temporalio/activity';
 import { SluiceError } from '../core/errors.ts';
 import type { EndedJobState, JobRef, JobRequest, JobState } from '../core/jobs.ts';
-import type { ExecutionMode } from '../core/pipeline.ts';
 import type { Engine } from '../engines/engine.ts';
 import { withHeartbeats } from './heartbeats.ts';
 import { pause, rethrowCancellation, verdictOnCancellation } from './cancellation.ts';
 
 export interface JobInput {
   name: string;
-  mode: ExecutionMode;
+  /** Chosen when the run was prepared: a job stays where it was made. */
+  engine: Engine['name'];
   request: JobRequest;
 }
 
@@ -26,7 +26,7 @@ export async function runJob(engine: Engine, { name, request }: JobInput): Promi
   return withHeartbeats(async (tell) => {
     try {
       tell({ ...ref, phase: 'starting' });
-      await engine.ensure(name, request, context.cancellationSignal);
+      await engine.ensure(name, request, context.cancellationSignal, (phase) => tell({ ...ref, phase }));
       const adopted = Date.now();
       for (;;) {
         const state = await engine.describe(ref, context.cancellationSignal);

@@ -3,9 +3,8 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { readConfig, type Config } from '../config.ts';
 import { SluiceError } from '../core/errors.ts';
-import type { Engine } from '../engines/engine.ts';
-import { listJobs, removeJob, type LocalJob } from '../engines/local/job-folder.ts';
-import { createEngine } from '../worker.ts';
+import type { LocalEngine, LocalJob } from '../engines/engine.ts';
+import { createLocalEngines } from '../worker.ts';
 import { exitCodes } from './errors.ts';
 import { askOwners, type Ownership } from './job-owners.ts';
 import { print, say } from './output.ts';
@@ -20,7 +19,7 @@ const anHourMs = 3_600_000;
 /** Stops and removes what no open run owns: jobs and temporary files, never outputs or models. */
 export async function cleanCommand({ dryRun, unknown }: CleanOptions): Promise<number> {
   const config = readConfig();
-  const jobs = await listJobs(config.jobsFolder);
+  const jobs = await listJobs(config);
   const owners = await askOwners(config, jobs).catch(tellUnreachable);
   const ownedBy = (owner: Ownership) => jobs.filter(({ name }) => owners?.get(name) === owner);
   const removable = [...ownedBy('closed'), ...(unknown ? ownedBy('unknown') : [])];
@@ -28,7 +27,7 @@ export async function cleanCommand({ dryRun, unknown }: CleanOptions): Promise<n
   for (const { name, state } of removable) {
     print(`${dryRun ? 'would ' : ''}${state === 'running' ? 'stop and ' : ''}remove ${name} (${state})`);
   }
-  if (!dryRun && removable.length > 0) await stopAndRemove(config, removable);
+  if (!dryRun) await stopAndRemove(removable);
   for (const path of await temporaryFiles(config)) {
     print(`${dryRun ? 'would remove' : 'remove'} ${path}`);
     if (!dryRun) await rm(path, { recursive: true, force: true });
@@ -52,15 +51,24 @@ function tellKept(jobs: readonly LocalJob[]): void {
   );
 }
 
-async function stopAndRemove(config: Config, jobs: readonly LocalJob[]): Promise<void> {
-  const engine: Engine = createEngine(config);
-  const refOf = ({ name }: LocalJob) => ({ engine: engine.name, name });
+type OwnedJob = LocalJob & { engine: LocalEngine };
+
+async function listJobs(config: Config): Promise<OwnedJob[]> {
+  const { process, container } = createLocalEngines(config);
+  const lists = await Promise.all(
+    [process, container].map(async (engine) => (await engine.list()).map((job) => ({ ...job, engine }))),
+  );
+  return lists.flat();
+}
+
+async function stopAndRemove(jobs: readonly OwnedJob[]): Promise<void> {
+  const refOf = ({ name, engine }: OwnedJob) => ({ engine: engine.name, name });
   // All at once: each may take its grace.
-  await Promise.all(jobs.map((job) => engine.stop(refOf(job))));
+  await Promise.all(jobs.map((job) => job.engine.stop(refOf(job))));
   for (const job of jobs) {
-    while (!(await removeJob(config.jobsFolder, job.name))) {
+    while (!(await job.engine.remove(job.name))) {
       // Asking also ends what has lost its supervisor.
-      await engine.describe(refOf(job));
+      await job.engine.describe(refOf(job));
       await sleep(100);
     }
   }
@@ -70,7 +78,7 @@ async function stopAndRemove(config: Config, jobs: readonly LocalJob[]): Promise
 async function temporaryFiles({ storageFolder, jobsFolder }: Config): Promise<string[]> {
   const places = [
     { folder: join(storageFolder, 'uploads'), pattern: /^\./ },
-    { folder: jobsFolder, pattern: /^\.(new|old)-/ },
+    { folder: jobsFolder, pattern: /^\.(new|old|probe)-/ },
   ];
   const found: string[] = [];
   for (const { folder, pattern } of places) {

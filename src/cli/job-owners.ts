@@ -1,6 +1,6 @@
 import { WorkflowNotFoundError } from '@temporalio/client';
 import type { Config } from '../config.ts';
-import type { LocalJob } from '../engines/local/job-folder.ts';
+import type { LocalJob } from '../engines/engine.ts';
 import { say } from './output.ts';
 import { isOpen } from './run/lookup.ts';
 import { openSession, type Session } from './server/session.ts';

@@ -19,3 +19,21 @@ export interface Engine {
   /** Milliseconds until the next `describe`, for a job that was created or adopted so long ago. */
   pollIntervalMs(elapsedMs: number): number;
 }
+
+/** A job of this machine, of a run that may be over. */
+export interface LocalJob {
+  name: string;
+  /** `prepared`: not started yet. `lost`: started, and ended without a word. */
+  state: 'prepared' | 'running' | 'ended' | 'lost';
+  /** Of the request: whose job it is. */
+  tags: Readonly<Record<string, string>>;
+  createdAt: Date;
+}
+
+/** An engine whose jobs leave something on this machine. */
+export interface LocalEngine extends Engine {
+  /** The jobs that left something here, by name. */
+  list(): Promise<LocalJob[]>;
+  /** Removes a job that is over, and all that it left. @returns false, and does nothing, if it is still running. */
+  remove(name: string): Promise<boolean>;
+}

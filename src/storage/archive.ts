@@ -43,6 +43,32 @@ async function unpack(entry: Source, checked: Entry, folder: string, signal: Abo
 }
 
 /**
+ * Adds the entries of a `model.tar.gz` below a folder of another archive, under the same rules, in constant memory.
+ * @throws SluiceError `OutputMissing` as {@link extractArchive}.
+ */
+export async function packArchive(
+  archive: string,
+  pack: Pack,
+  folder: string,
+  limits = archiveLimits,
+): Promise<void> {
+  const checker = createEntryChecker(archive, limits);
+  await checkIsFile(archive);
+  const extract = tar.extract();
+  await together(archive, (signal) => [
+    pipeline(createReadStream(archive), createGunzip(), extract, { signal }),
+    (async () => {
+      for await (const entry of extract) {
+        const checked = checker.check(entry.header);
+        if (checked.name === '.') entry.resume();
+        else await packEntry(pack, entry, { ...checked, name: `${folder}/${checked.name}` }, signal);
+      }
+      checker.finish();
+    })(),
+  ]);
+}
+
+/**
  * Copies `model.tar.gz` with a folder put in as `code/`, whole or not at all; a `code/` that it had is replaced.
  * SageMaker's SDK starts a training job for the same (RepackModel).
  */
@@ -82,20 +108,22 @@ export async function repackModel(
 }
 
 async function repack(pack: Pack, entry: Source, checked: Entry, signal: AbortSignal): Promise<void> {
-  const { name, kind } = checked;
+  const { name } = checked;
+  if (name === '.' || name === 'code' || name.startsWith('code/')) entry.resume();
+  else await packEntry(pack, entry, checked, signal);
+}
+
+async function packEntry(pack: Pack, entry: Source, checked: Entry, signal: AbortSignal): Promise<void> {
+  const { name } = checked;
   const { size, mtime } = entry.header;
   const mode = entry.header.mode & 0o777;
-  const isCode = name === 'code' || name.startsWith('code/');
-  if (kind === 'file' && !isCode) {
+  if (checked.kind === 'file') {
     await pipeline(entry, pack.entry({ name, size, mode, mtime }), { signal });
     return;
   }
-  if (kind === 'directory' && !isCode && name !== '.') {
-    pack.entry({ name: `${name}/`, type: 'directory', mode: 0o755, mtime });
-  }
-  if (kind === 'symlink' && !isCode) {
+  if (checked.kind === 'symlink') {
     pack.entry({ name, type: 'symlink', linkname: checked.linkname, mode: 0o777, mtime });
-  }
+  } else pack.entry({ name: `${name}/`, type: 'directory', mode: 0o755, mtime });
   entry.resume();
 }
 

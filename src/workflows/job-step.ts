@@ -1,8 +1,7 @@
 import { CancellationScope, workflowInfo } from '@temporalio/workflow';
-import type { JobResult } from '../activities/run-job.ts';
+import type { JobInput, JobResult } from '../activities/run-job.ts';
 import { jobName } from '../core/job-name.ts';
 import type { JobRequest } from '../core/jobs.ts';
-import { stepMode } from '../core/parse-pipeline.ts';
 import type { JobStep } from '../core/pipeline.ts';
 import type { Run } from './open-run.ts';
 import { jobActivities, longActivities } from './proxies.ts';
@@ -11,20 +10,24 @@ import { jobActivities, longActivities } from './proxies.ts';
 export async function runJobStep(run: Run, step: JobStep, request: JobRequest): Promise<JobResult> {
   const { pipeline } = run.plan;
   const name = jobName(pipeline.name, step, workflowInfo().runId);
-  const engine = run.prepared.engines[step] ?? null;
+  const engine = engineOf(run, step);
   return run.progress.step(step, { engine, jobName: name }, async () => {
     try {
       const summary = summaryOf(run, step, engine);
       const activity = jobActivities(request.local.maxRuntimeSeconds)[step];
-      return await activity.executeWithOptions({ activityId: step, summary }, [
-        { name, mode: stepMode(pipeline, step), request },
-      ]);
+      return await activity.executeWithOptions({ activityId: step, summary }, [{ name, engine, request }]);
     } catch (error) {
       // The activity may have died before it saw the job to its end; asking again costs nothing.
-      if (engine) await CancellationScope.nonCancellable(() => stopJob(step, { engine, name }));
+      await CancellationScope.nonCancellable(() => stopJob(step, { engine, name }));
       throw error;
     }
   });
+}
+
+function engineOf(run: Run, step: JobStep): JobInput['engine'] {
+  const engine = run.prepared.engines[step];
+  if (engine) return engine;
+  throw new Error(`unreachable: the run was prepared without an engine for ${step}`);
 }
 
 async function stopJob(step: JobStep, ref: { engine: string; name: string }): Promise<void> {
@@ -32,9 +35,9 @@ async function stopJob(step: JobStep, ref: { engine: string; name: string }): Pr
 }
 
 /** What the Web UI says beside the step; at most 200 bytes. */
-function summaryOf(run: Run, step: JobStep, engine: string | null): string {
+function summaryOf(run: Run, step: JobStep, engine: string): string {
   const { steps } = run.plan.pipeline;
   const what =
     step === 'transform' ? steps.transform?.input : (steps[step].script ?? steps[step].entrypoint?.join(' '));
-  return `${(what ?? step).replace(/[^\x20-\x7e]/g, '?').slice(0, 150)} (${engine ?? 'no engine'})`;
+  return `${(what ?? step).replace(/[^\x20-\x7e]/g, '?').slice(0, 150)} (${engine})`;
 }

@@ -28,7 +28,8 @@ export async function makeRoot(): Promise<{ root: string; remove(): Promise<void
 export function makeDependencies(root: string, engine: Engine, registered = true): Dependencies {
   const storageFolder = join(root, '.sluice', 'storage');
   return {
-    engines: { local: engine },
+    engines: { [engine.name]: engine },
+    chooseEngine: (mode) => Promise.resolve(mode === 'local' ? engine : null),
     storage: createFileStorage(storageFolder, [root]),
     registry: createFileRegistry(join(root, '.sluice', 'registry')),
     notifier: createWebhookNotifier(),

@@ -1,5 +1,7 @@
+import { Agent, type AgentOptions } from 'node:https';
 import type { Readable } from 'node:stream';
 import type Dockerode from 'dockerode';
+import type { RegistryCredentials } from './registry-auth.ts';
 import { readProgress, type Progress } from './progress.ts';
 import { ask, refusalStatus, unlessMissing } from './refusals.ts';
 import type { CreateBody } from './requests.ts';
@@ -18,15 +20,12 @@ export interface ContainerInfo {
   status: string;
 }
 
-/** Credentials in the words of the engine's API. */
-export type RegistryCredentials =
-  | { username: string; password: string; serveraddress: string }
-  | { identitytoken: string; serveraddress: string };
-
 /** What the container engine is asked for, in our words: the only file that knows the library behind it. */
 export interface ContainerClient {
   ping(): Promise<void>;
   findImage(image: string): Promise<ImageInfo | null>;
+  /** The status by which the image's registry answers for it: 200, 401, 404; 500 if it isn't reached or wants to know who asks. */
+  askRegistry(image: string, credentials: RegistryCredentials | null): Promise<number>;
   /** @throws SluiceError with a {@link refusalStatus} if the image cannot be had. */
   pull(image: string, credentials: RegistryCredentials | null, progress: Progress): Promise<void>;
   build(context: Readable, options: BuildOptions, progress: Progress): Promise<void>;
@@ -50,26 +49,34 @@ export interface BuildOptions {
   labels: Readonly<Record<string, string>>;
 }
 
-/** How to reach an engine, as the library takes it. */
-export interface ClientOptions {
-  socketPath?: string;
-  host?: string;
-  port?: number;
-  protocol?: 'http' | 'https';
-  ca?: Buffer;
-  cert?: Buffer;
-  key?: Buffer;
-  rejectUnauthorized?: boolean;
-}
+/** How to reach an engine. */
+export type Endpoint =
+  { kind: 'socket'; path: string } | { kind: 'tcp'; host: string; port: number; tls: AgentOptions | null };
 
-export async function createClient(options: ClientOptions): Promise<ContainerClient> {
+export async function createClient(endpoint: Endpoint): Promise<ContainerClient> {
   // Loaded when it is needed: it costs a worker without containers 150 ms.
   const { default: Library } = await import('dockerode');
-  const docker = new Library(options);
+  const docker = new Library(libraryOptions(endpoint));
   return { ...imageCalls(docker), ...containerCalls(docker), ...networkCalls(docker) };
 }
 
-type ImageCalls = Pick<ContainerClient, 'ping' | 'findImage' | 'pull' | 'build'>;
+/** Every one is given, or the library takes it from the environment. */
+function libraryOptions(endpoint: Endpoint): Dockerode.DockerOptions {
+  const tcp = endpoint.kind === 'tcp' ? endpoint : null;
+  return {
+    socketPath: endpoint.kind === 'socket' ? endpoint.path : undefined,
+    host: tcp?.host,
+    port: tcp?.port,
+    protocol: tcp?.tls ? 'https' : 'http',
+    username: undefined,
+    ca: undefined,
+    cert: undefined,
+    key: undefined,
+    ...(tcp?.tls && { agent: new Agent(tcp.tls) }),
+  };
+}
+
+type ImageCalls = Pick<ContainerClient, 'ping' | 'findImage' | 'askRegistry' | 'pull' | 'build'>;
 
 function imageCalls(docker: Dockerode): ImageCalls {
   return {
@@ -86,6 +93,15 @@ function imageCalls(docker: Dockerode): ImageCalls {
       await readProgress(stream, progress);
     },
 
+    async askRegistry(image, credentials) {
+      try {
+        await ask(() => docker.getImage(image).distribution({ authconfig: credentials ?? undefined }));
+        return 200;
+      } catch (error) {
+        return refusalStatus(error) ?? 500;
+      }
+    },
+
     async build(context, { tag, buildArgs, labels }, progress) {
       const options = { t: tag, buildargs: { ...buildArgs }, labels: { ...labels }, forcerm: true };
       const stream = await ask(() => docker.buildImage(context, options));
@@ -98,13 +114,16 @@ type ContainerCalls = Omit<ContainerClient, keyof ImageCalls | keyof NetworkCall
 
 function containerCalls(docker: Dockerode): ContainerCalls {
   const container = (name: string) => docker.getContainer(encodeURIComponent(name));
+  const isThere = async (name: string) =>
+    (await unlessMissing(ask(() => container(name).inspect()))) !== null;
   return {
     async create(name, body) {
       try {
         await ask(() => docker.createContainer({ ...body, name }));
         return true;
       } catch (error) {
-        if (refusalStatus(error) === 409) return false;
+        // Docker says 409 and Podman 500, so the container itself tells.
+        if (refusalStatus(error) !== null && (await isThere(name))) return false;
         throw error;
       }
     },

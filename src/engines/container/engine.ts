@@ -2,25 +2,21 @@ import { mkdir } from 'node:fs/promises';
 import { resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { ModelBody } from '../../core/jobs.ts';
-import type { Engine } from '../engine.ts';
-import { adopt, exists, jobFolder } from '../local/job-folder.ts';
+import type { LocalEngine } from '../engine.ts';
+import { listJobs, removeJob, adopt, exists, jobFolder } from '../local/job-folder.ts';
 import { isSupervised, requestStop } from '../local/liveness.ts';
 import { requestHash as hashOf } from '../local/request-hash.ts';
 import { createStarter } from '../local/supervisor.ts';
-import type { ContainerClient, RegistryCredentials } from './client.ts';
+import type { RegistryCredentials } from './registry-auth.ts';
+import type { EngineConnection } from './connect.ts';
+import { removeContainers } from './conclude.ts';
 import { createConclusions } from './conclusions.ts';
+import { listOrphans } from './orphans.ts';
 import { createDescriber } from './describe.ts';
 import { createImages, type Images } from './images.ts';
 import type { PackModel } from './populate.ts';
 import { createContainers, type PrepareOptions } from './prepare.ts';
 import { checkRequest } from './requirements.ts';
-
-/** An engine that was reached, and how a program of another language reaches it. */
-export interface Connection {
-  client: ContainerClient;
-  /** What the supervisor's `api.py` takes. */
-  address: Readonly<Record<string, unknown>>;
-}
 
 export interface ContainerEngineOptions {
   /** Every job gets a folder in it, by its name. */
@@ -31,7 +27,7 @@ export interface ContainerEngineOptions {
   frameworksDir: string;
   /** `BASE_IMAGE` of framework images; null for the Dockerfile's own. */
   baseImage: string | null;
-  connect: () => Promise<Connection>;
+  connect: () => Promise<EngineConnection>;
   credentials: (image: string) => Promise<RegistryCredentials | null>;
   findModel: (name: string) => Promise<ModelBody>;
   packModel: PackModel;
@@ -41,12 +37,12 @@ export interface ContainerEngineOptions {
 const supervisorScript = fileURLToPath(new URL('supervisor/main.py', import.meta.url));
 
 /** What the engine keeps of an engine that it reached. */
-interface Reached extends Connection {
+interface Reached extends EngineConnection {
   images: Images;
 }
 
 /** Runs jobs as containers. The container is the job: its name decides that there is one, its supervisor only starts and ends it. */
-export function createContainerEngine(options: ContainerEngineOptions): Engine {
+export function createContainerEngine(options: ContainerEngineOptions): LocalEngine {
   const jobsDir = resolve(options.jobsDir);
   const files = (name: string) => jobFolder(jobsDir, name);
   const startSupervisor = createStarter({
@@ -54,10 +50,7 @@ export function createContainerEngine(options: ContainerEngineOptions): Engine {
     script: supervisorScript,
     jobsDir,
   });
-  const reach = remembered(async (): Promise<Reached> => {
-    const connection = await options.connect();
-    return { ...connection, images: createImages({ ...options, client: connection.client }) };
-  });
+  const reach = createReach(options);
   const conclusions = createConclusions(async () => (await reach()).client, options.localPath);
 
   const start = async (
@@ -105,18 +98,26 @@ export function createContainerEngine(options: ContainerEngineOptions): Engine {
       conclusions.giveUp(name);
     },
 
+    list: async () => {
+      const jobs = await listJobs(jobsDir, 'container');
+      return [...jobs, ...(await listOrphans(reach, jobsDir, new Set(jobs.map(({ name }) => name))))];
+    },
+
+    async remove(name) {
+      if ((await describe(name, files(name))).status === 'running') return false;
+      await removeContainers((await reach()).client, name);
+      return removeJob(jobsDir, name);
+    },
+
     pollIntervalMs: (elapsedMs) => Math.min(250, Math.max(5, Math.round(elapsedMs / 40))),
   };
 }
 
-/** Until it has worked once. */
-function remembered<T>(make: () => Promise<T>): () => Promise<T> {
-  let made: Promise<T> | null = null;
-  return () => {
-    made ??= make().catch((error: unknown) => {
-      made = null;
-      throw error;
-    });
-    return made;
+function createReach(options: ContainerEngineOptions): () => Promise<Reached> {
+  let images: Images | null = null;
+  return async () => {
+    const connection = await options.connect();
+    images ??= createImages({ ...options, client: connection.client });
+    return { ...connection, images };
   };
 }

@@ -2,12 +2,14 @@ import { createHash } from 'node:crypto';
 import { readFile, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { Readable } from 'node:stream';
+import { setTimeout as sleep } from 'node:timers/promises';
 import tar from 'tar-stream';
 import { SluiceError } from '../../core/errors.ts';
 import type { LocalOptions } from '../../core/jobs.ts';
 import { frameworkOf } from '../framework.ts';
 import { filesBelow } from '../local/inputs.ts';
-import type { ContainerClient, RegistryCredentials } from './client.ts';
+import type { ContainerClient } from './client.ts';
+import type { RegistryCredentials } from './registry-auth.ts';
 import { refusalStatus } from './refusals.ts';
 
 /** An image that is there, as the engine calls it. */
@@ -121,18 +123,28 @@ export async function frameworkTag(image: string, folder: string, baseImage: str
   return `${image}-${hash.digest('hex').slice(0, 12)}`;
 }
 
-async function pull(
-  { client, credentials }: ImageOptions,
-  image: string,
-  tell: (phase: string) => void,
-): Promise<void> {
+/** A registry that does not answer gets so many tries, with so many milliseconds between. */
+const pullPausesMs = [1000, 3000];
+
+async function pull(options: ImageOptions, image: string, tell: (phase: string) => void): Promise<void> {
+  const { client } = options;
   tell(`pulling ${image}`);
-  try {
-    const login = await credentials(image);
-    // Without a tag the engine would pull all of them.
-    await client.pull(withTag(image), login, (line) => tell(`pulling ${image}: ${line}`));
-  } catch (error) {
-    throw refusedPull(image, error);
+  const credentials = await options.credentials(image);
+  for (const pauseMs of [...pullPausesMs, null]) {
+    try {
+      // Without a tag the engine would pull all of them.
+      await client.pull(withTag(image), credentials, (line) => tell(`pulling ${image}: ${line}`));
+      return;
+    } catch (error) {
+      if (refusalStatus(error) === null) throw error;
+      const status =
+        (refusalStatus(error) ?? 0) < 500
+          ? refusalStatus(error)
+          : await client.askRegistry(image, credentials);
+      if (pauseMs === null || status !== 500) throw refusedPull(image, status, error as Error);
+      tell(`pulling ${image}: trying again, after ${(error as Error).message}`);
+      await sleep(pauseMs);
+    }
   }
 }
 
@@ -141,15 +153,9 @@ function withTag(image: string): string {
   return name.includes(':') || name.includes('@') ? image : `${image}:latest`;
 }
 
-function refusedPull(image: string, error: unknown): unknown {
-  const status = refusalStatus(error);
-  if (status === null) return error;
-  const { message } = error as Error;
-  const details = { image, status };
-  if (status === 401 || status === 403) {
-    return new SluiceError('AccessDenied', `${image} may not be pulled: ${message}`, { details });
-  }
-  return new SluiceError('ImageNotFound', `${image} cannot be pulled: ${message}`, { details });
+function refusedPull(image: string, status: number | null, { message }: Error): SluiceError {
+  const code = status === 401 || status === 403 ? 'AccessDenied' : 'ImageNotFound';
+  return new SluiceError(code, `${image} cannot be pulled: ${message}`, { details: { image, status } });
 }
 
 async function build(

@@ -3,7 +3,8 @@ import { basename, dirname, join } from 'node:path';
 import { randomUUID } from 'node:crypto';
 import { SluiceError } from '../../core/errors.ts';
 import { sageMakerName, type JobRequest } from '../../core/jobs.ts';
-import { isAlive } from './liveness.ts';
+import type { LocalJob } from '../engine.ts';
+import { isAlive, isSupervised } from './liveness.ts';
 
 /** The files of one job. */
 export interface JobFolder {
@@ -120,35 +121,32 @@ export async function renameUnlessThere(from: string, to: string): Promise<boole
   }
 }
 
-export interface LocalJob {
-  name: string;
-  /** `prepared`: not started yet. `lost`: started, and ended without a word. */
-  state: 'prepared' | 'running' | 'ended' | 'lost';
-  /** Of the request: whose job it is. */
-  tags: Readonly<Record<string, string>>;
-  createdAt: Date;
-}
-
-/** The jobs that have a folder here, by name. */
-export async function listJobs(jobsDir: string): Promise<LocalJob[]> {
+/** The jobs of an engine that have a folder here, by name. */
+export async function listJobs(jobsDir: string, engine: LocalEngineName): Promise<LocalJob[]> {
   const names = ((await readdir(jobsDir).catch(nullIfMissing)) ?? []).filter(
     (name) => sageMakerName.safeParse(name).success,
   );
-  const jobs = await Promise.all(names.sort().map((name) => describeFolder(name, jobFolder(jobsDir, name))));
+  const jobs = await Promise.all(
+    names.sort().map((name) => describeFolder(name, engine, jobFolder(jobsDir, name))),
+  );
   return jobs.filter((job) => job !== null);
 }
 
-/** Null if the job was removed in the meantime. */
-async function describeFolder(name: string, files: JobFolder): Promise<LocalJob | null> {
+/** Null if the job was removed in the meantime, or is another engine's. */
+async function describeFolder(
+  name: string,
+  engine: LocalEngineName,
+  files: JobFolder,
+): Promise<LocalJob | null> {
   const record = await readRequest(files);
   const info = await stat(files.request).catch(nullIfMissing);
-  if (record === null || info === null) return null;
+  if (record === null || info === null || (record.engine ?? 'process') !== engine) return null;
   return { name, tags: record.request.tags, createdAt: info.mtime, state: await stateOf(files) };
 }
 
 async function stateOf(files: JobFolder): Promise<LocalJob['state']> {
   if (await exists(files.exit)) return 'ended';
-  if (await isAlive(files)) return 'running';
+  if ((await isAlive(files)) || (await isSupervised(files))) return 'running';
   if (!(await exists(files.started))) return 'prepared';
   return (await exists(files.exit)) ? 'ended' : 'lost';
 }

@@ -2,9 +2,11 @@ import { mkdir } from 'node:fs/promises';
 import { resolve } from 'node:path';
 import { SluiceError } from '../../core/errors.ts';
 import type { JobState, ModelBody } from '../../core/jobs.ts';
-import type { Engine } from '../engine.ts';
+import type { LocalEngine } from '../engine.ts';
 import { probeIsolation, supervisorScript, type Isolation } from './isolation.ts';
 import {
+  listJobs,
+  removeJob,
   checkSame,
   exists,
   jobFolder,
@@ -40,7 +42,7 @@ export interface ProcessEngineOptions {
 }
 
 /** Runs jobs as processes of this machine, each below a supervisor that outlives the worker. */
-export function createProcessEngine(options: ProcessEngineOptions): Engine {
+export function createProcessEngine(options: ProcessEngineOptions): LocalEngine {
   const jobsDir = resolve(options.jobsDir);
   const supervisorPython = options.supervisorPython ?? options.python;
   const files = (name: string) => jobFolder(jobsDir, name);
@@ -77,6 +79,10 @@ export function createProcessEngine(options: ProcessEngineOptions): Engine {
       const folder = files(name);
       if ((await exists(folder.path)) && !(await exists(folder.exit))) await requestStop(folder);
     },
+
+    list: () => listJobs(jobsDir, 'process'),
+
+    remove: (name) => removeJob(jobsDir, name),
 
     pollIntervalMs: (elapsedMs) => Math.min(250, Math.max(5, Math.round(elapsedMs / 40))),
   };

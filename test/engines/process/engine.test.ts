@@ -292,7 +292,7 @@ describe.each(isolations)('the process engine, isolation %s', (isolation) => {
     const own = createBench(isolation);
     await own.run('over', shell('true'));
     await own.start('live', shell('sleep 60'));
-    const states = (await listJobs(own.jobsDir)).map(({ name, state }) => [name, state]);
+    const states = (await listJobs(own.jobsDir, 'process')).map(({ name, state }) => [name, state]);
     expect(states).toEqual([
       ['live', 'running'],
       ['over', 'ended'],
@@ -350,7 +350,7 @@ describe('requests that the process engine cannot honour', () => {
 it('creates the folder of jobs when it is first needed', async () => {
   const jobsDir = join(makeFolder(), 'a/b/jobs');
   const bench = createBench('none', { jobsDir });
-  expect(await listJobs(jobsDir)).toEqual([]);
+  expect(await listJobs(jobsDir, 'process')).toEqual([]);
   await bench.start('first', shell('true'));
   await waitUntil('it is over', () => existsSync(join(jobsDir, 'first/exit.json')));
   expect(statSync(join(jobsDir, 'first/exit.json')).isFile()).toBe(true);
