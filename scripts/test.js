@@ -4,13 +4,14 @@ import { setup } from './setup.js';
 import { projectRoot } from './setup/context.js';
 import { runScript } from './setup/errors.js';
 import { runInForeground } from './setup/foreground.js';
+import { testEnv } from './testing/environment.js';
 import { countsLine, readReport } from './testing/report.js';
 
 const long = process.argv.includes('--long');
 const reportFile = join(projectRoot, 'test-output', `report-${long ? 'long' : 'unit'}.json`);
 
 await runScript(async () => {
-  const env = testEnv(process.env);
+  const env = testEnv(process.env, long);
   await setup(undefined, { env });
   rmSync(reportFile, { force: true });
   process.exitCode = await runInForeground(vitestArgs(), { cwd: projectRoot, env });
@@ -26,13 +27,4 @@ function vitestArgs() {
     `--outputFile.json=${reportFile}`,
     ...process.argv.slice(2).filter((arg) => arg !== '--long'),
   ];
-}
-
-/** Tests start servers of their own; they must never reach the one that the user works with.
- * @param {NodeJS.ProcessEnv} env @returns {NodeJS.ProcessEnv} */
-function testEnv(env) {
-  const kept = Object.entries(env).filter(
-    ([name]) => !name.startsWith('TEMPORAL_') || name === 'TEMPORAL_CLI_PATH',
-  );
-  return { ...Object.fromEntries(kept), SLUICE_TEST_LONG: long ? '1' : '0' };
 }
