@@ -24,6 +24,18 @@ const oneInstance = 'A job is one process of this machine; more instances are re
 const always = [
   ...instanceCases.map(({ id }) => ({ caseId: id, reason: oneInstance })),
   { caseId: 'layout-host-resolves', reason: 'A job has the host names of this machine.' },
+  {
+    caseId: 'env-arguments-alone',
+    reason: 'Without an image there is no entrypoint; refused as `Unsupported`.',
+  },
+  {
+    caseId: 'in-nested-paths',
+    reason: 'A mount would hide what lies below it; refused as `Unsupported`.',
+  },
+  {
+    caseId: 'in-partial-prefix',
+    reason: 'A `file://` URI names a file or a folder, not the beginning of a name.',
+  },
 ];
 const withoutNamespaces = [
   ...always,

@@ -136,10 +136,13 @@ const limitCases: ConformanceCase[] = [
     source: sources.trainingStop,
     kind: 'Training',
     job: (lab) =>
-      lab.trainer(onSigterm('print("too late", flush=True); sys.exit(0)'), { maxRuntimeSeconds: 2 }),
+      lab.trainer(onSigterm('report(done=True); print("too late", flush=True); sys.exit(0)'), {
+        maxRuntimeSeconds: 2,
+      }),
     ends: { status: 'failed', code: 'JobTimedOut' },
-    verify({ logTail }) {
+    async verify({ logTail, archive }) {
       expect(logTail).toEqual(['ready', 'too late']);
+      expect(await archive('model.tar.gz')).toBeNull();
     },
   },
   {

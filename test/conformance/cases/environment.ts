@@ -127,6 +127,23 @@ export const environmentCases: ConformanceCase[] = [
     },
   },
   {
+    id: 'env-arguments-alone',
+    title: "ContainerArguments without an entrypoint follow the image's own, as with `docker run`",
+    source: sources.processingConfig,
+    kind: 'Processing',
+    async job(lab) {
+      const request = await lab.script('report(arguments=sys.argv[1:])');
+      const { AppSpecification } = request.body;
+      AppSpecification.ContainerArguments = [...AppSpecification.ContainerEntrypoint!, 'one'];
+      delete AppSpecification.ContainerEntrypoint;
+      return request;
+    },
+    ends: { status: 'succeeded' },
+    async verify({ report }) {
+      expect(await report()).toEqual({ arguments: ['one'] });
+    },
+  },
+  {
     id: 'env-standard-input',
     title: 'Standard input is at its end: a script that reads it does not hang',
     source: sources.trainingRun,

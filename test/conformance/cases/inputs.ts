@@ -88,6 +88,59 @@ export const inputCases: ConformanceCase[] = [
     },
   },
   {
+    id: 'in-partial-prefix',
+    title: 'A prefix that is no whole folder brings every file that begins so, under its own name',
+    source: sdk(3612),
+    kind: 'Processing',
+    job: async (lab) => {
+      const folder = await lab.target.putInput({
+        'train-data.csv': '1\n',
+        'train-more.csv': '2\n',
+        'other.csv': '3\n',
+      });
+      return lab.script(reportFiles(data), { inputs: { data: `${folder}/train` } });
+    },
+    ends: { status: 'succeeded' },
+    async verify({ report }) {
+      expect(await report()).toEqual({ found: { 'train-data.csv': '1\n', 'train-more.csv': '2\n' } });
+    },
+  },
+  {
+    id: 'in-nested-paths',
+    title: 'An input may lie inside another one: data at /opt/ml/processing/input, code at input/code',
+    source: sources.processingApi,
+    kind: 'Processing',
+    job: async (lab) => {
+      const request = await lab.script('report(data=read("processing/input/a.txt"))', {
+        inputs: { data: { 'a.txt': 'a' } },
+      });
+      const input = request.body.ProcessingInputs.find(({ InputName }) => InputName === 'data')!;
+      input.S3Input.LocalPath = '/opt/ml/processing/input';
+      return request;
+    },
+    ends: { status: 'succeeded' },
+    async verify({ report }) {
+      expect(await report()).toEqual({ data: 'a' });
+    },
+  },
+  {
+    id: 'in-outside',
+    title: 'A LocalPath outside of /opt/ml/processing is refused before anything runs',
+    source: sources.processing,
+    kind: 'Processing',
+    job: async (lab) => {
+      const request = await lab.script('report(ran=True)', { inputs: { data: { 'a.txt': 'a' } } });
+      const input = request.body.ProcessingInputs.find(({ InputName }) => InputName === 'data')!;
+      input.S3Input.LocalPath = '/opt/ml/model';
+      return request;
+    },
+    ends: { status: 'refused', code: 'InvalidInput', reason: expect.stringContaining('/opt/ml/model') },
+    async verify({ job, output }) {
+      expect(await job.describe()).toEqual({ status: 'missing' });
+      expect((await output()).size).toBe(0);
+    },
+  },
+  {
     id: 'in-same-twice',
     title: 'Two inputs of the same URI are both there',
     source: sources.processingApi,

@@ -104,7 +104,13 @@ const archiveCases: ConformanceCase[] = [
     source,
     kind,
     job: (lab) =>
-      lab.trainer('write("model/model.joblib", "weights")\nwrite("model/code/inference.py", "pass")'),
+      lab.trainer(`
+write("model/model.joblib", "weights")
+write("model/code/inference.py", "pass")
+try:
+    os.chown(os.path.join(ML, "model/model.joblib"), 1234, 1234)
+except OSError as error:
+    print(error)`),
     ends: { status: 'succeeded' },
     async verify({ archive }) {
       const entries = (await archive('model.tar.gz'))!;

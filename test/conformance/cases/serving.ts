@@ -89,6 +89,25 @@ const servers: ConformanceCase[] = [
     },
   },
   {
+    id: 'serve-transform-fn',
+    title:
+      'transform_fn alone gets model, body, content type and Accept, and may return the body with its type',
+    source: sources.inferenceToolkit,
+    kind,
+    job: (lab) =>
+      lab.transform(
+        `
+def model_fn(model_dir): return 10
+def transform_fn(model, body, content_type, accept):
+    return "%s %s %s" % (model, type(body).__name__, content_type), accept`,
+        { input: { 'in.csv': '1\n' } },
+      ),
+    ends: succeeded,
+    async verify({ output }) {
+      expect((await output()).get('in.csv.out')).toBe('10 str text/csv\n');
+    },
+  },
+  {
     id: 'serve-four-functions',
     title: 'model_fn, input_fn, predict_fn and output_fn work in the place of transform_fn',
     source: sources.inferenceToolkit,
@@ -214,6 +233,16 @@ const failures: ConformanceCase[] = [
     job: (lab) =>
       lab.transform('def model_fn(model_dir): raise ValueError("weights are missing")', { input: numbers }),
     ends: { ...failed, reason: expect.stringContaining('weights are missing') },
+    verify: noOutput,
+  },
+  {
+    id: 'serve-mixed-functions',
+    title: 'transform_fn beside predict_fn is an error that the reason names',
+    source: sources.inferenceToolkit,
+    kind,
+    job: (lab) =>
+      lab.transform(`${doubling}\ndef predict_fn(data, model): return data\n`, { input: numbers }),
+    ends: { ...failed, reason: expect.stringMatching(/transform_fn and predict_fn/) },
     verify: noOutput,
   },
   {

@@ -23,7 +23,7 @@ const formats: ConformanceCase[] = [
   },
   {
     id: 'transform-json',
-    title: 'JSON with SplitType None: the whole file is one request',
+    title: 'JSON with SplitType None: the whole file is one request, whatever the strategy',
     source: sources.transformGuide,
     kind,
     job: (lab) =>
@@ -31,6 +31,7 @@ const formats: ConformanceCase[] = [
         input: { 'in.json': '{\n  "rows": [1,\n 2, 3]\n}\n' },
         split: 'None',
         assemble: 'None',
+        strategy: 'SingleRecord',
         contentType: 'application/json',
         accept: 'application/json',
       }),
