@@ -6,6 +6,7 @@ import { afterAll, expect, it } from 'vitest';
 import { readConfig } from '../../src/config.ts';
 import { createProcessEngine } from '../../src/engines/process/engine.ts';
 import { probeIsolation, type Isolation } from '../../src/engines/process/isolation.ts';
+import { cases } from './cases.ts';
 import { instanceCases } from './cases/instances.ts';
 import type { ConformanceTarget } from './contract.ts';
 import { testConformance } from './harness.ts';
@@ -24,6 +25,10 @@ const oneInstance = 'A job is one process of this machine; more instances are re
 const always = [
   ...instanceCases.map(({ id }) => ({ caseId: id, reason: oneInstance })),
   { caseId: 'layout-host-resolves', reason: 'A job has the host names of this machine.' },
+  ...['network-isolation-processing', 'network-isolation-training'].map((caseId) => ({
+    caseId,
+    reason: 'A job has the network of this machine; isolation is refused as `Unsupported`.',
+  })),
   {
     caseId: 'env-arguments-alone',
     reason: 'Without an image there is no entrypoint; refused as `Unsupported`.',
@@ -71,13 +76,17 @@ testConformance(
 const plain = createTarget('process, without namespaces', 'none');
 testConformance(plain, plain);
 
-it('refuses two instances before anything runs, as Unsupported', async () => {
-  for (const one of instanceCases) {
+it('refuses before anything runs, as Unsupported, what it says so of', async () => {
+  const refused = cases.filter(({ id }) =>
+    target.skip.some(({ caseId, reason }) => caseId === id && reason.includes('`Unsupported`')),
+  );
+  expect(refused.length).toBeGreaterThan(instanceCases.length);
+  for (const one of refused) {
     const lab = createLab(plain, one.id);
     const request = await one.job(lab);
-    expect(() => plain.engine.check(request)).toThrow(expect.objectContaining({ code: 'Unsupported' }));
-    await expect(
-      plain.engine.ensure(lab.jobName, request, new AbortController().signal),
-    ).rejects.toMatchObject({ code: 'Unsupported' });
+    const code = { code: 'Unsupported' };
+    expect(() => plain.engine.check(request), one.id).toThrow(expect.objectContaining(code));
+    const { signal } = new AbortController();
+    await expect(plain.engine.ensure(lab.jobName, request, signal), one.id).rejects.toMatchObject(code);
   }
 });

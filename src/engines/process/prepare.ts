@@ -5,7 +5,7 @@ import type { JobRequest, ModelBody, TransformJob } from '../../core/jobs.ts';
 import { configFiles, jobFolders, jobInputs } from '../opt-ml.ts';
 import { findBatch, findInput, type FoundInput } from '../local/inputs.ts';
 import { filesOf, renameUnlessThere, type JobFolder } from '../local/job-folder.ts';
-import { checkFramework } from './requirements.ts';
+import { checkFramework, checkNetwork } from './requirements.ts';
 import { planText, transformConfig, type JobSetting } from './plan.ts';
 
 export interface PrepareOptions {
@@ -22,7 +22,10 @@ export interface PrepareOptions {
 export async function prepareJob(options: PrepareOptions): Promise<boolean> {
   const { name, job, files, setting: common } = options;
   const model = job.kind === 'Transform' ? await options.findModel(job.body.ModelName) : null;
-  if (model !== null) checkFramework(model.PrimaryContainer.Image, common.frameworksDir);
+  if (model !== null) {
+    checkFramework(model.PrimaryContainer.Image, common.frameworksDir);
+    checkNetwork(model.EnableNetworkIsolation === true);
+  }
   const inputs = await Promise.all(jobInputs(job).map((input) => findInput(name, input, common.localPath)));
   if (model !== null)
     inputs.push({ source: join(files.path, 'model'), target: 'model', isFolder: true, isSharded: false });

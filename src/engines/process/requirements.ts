@@ -9,6 +9,7 @@ import { frameworkOf } from '../framework.ts';
 /** Throws what this engine cannot honour, before anything runs. */
 export function checkRequest(job: JobRequest, frameworksDir: string): void {
   checkInstances(job);
+  checkNetwork(wantsNoNetwork(job));
   checkCommand(job, frameworksDir);
   if (job.kind === 'Processing') checkPaths(job);
 }
@@ -23,6 +24,27 @@ function checkInstances(job: JobRequest): void {
         details: { instanceCount: count },
       },
     );
+  }
+}
+
+/** The network namespace would have to be made and given a loopback: only containers have that here. */
+export function checkNetwork(isolated: boolean): void {
+  if (!isolated) return;
+  throw new SluiceError(
+    'Unsupported',
+    'EnableNetworkIsolation: a job of the process engine has the network of this machine',
+  );
+}
+
+function wantsNoNetwork(job: JobRequest): boolean {
+  switch (job.kind) {
+    case 'Processing':
+      return job.body.NetworkConfig?.EnableNetworkIsolation === true;
+    case 'Training':
+      return job.body.EnableNetworkIsolation === true;
+    case 'Transform':
+      // A matter of the model, which may not be there yet.
+      return false;
   }
 }
 

@@ -23,6 +23,43 @@ function expectNothingOfTheWorker(environment: Record<string, unknown>): void {
   expect(leaked).toEqual([]);
 }
 
+const routes = 'report(routes=[line.split()[0] for line in open("/proc/net/route")][1:])';
+
+const isolatedCases: ConformanceCase[] = [
+  {
+    id: 'network-isolation-processing',
+    title: 'A processing job with EnableNetworkIsolation has no network',
+    source: sources.processingApi,
+    kind: 'Processing',
+    async job(lab) {
+      const request = await lab.script(routes);
+      request.body.NetworkConfig = { EnableNetworkIsolation: true };
+      return request;
+    },
+    ends: { status: 'succeeded' },
+    async verify({ report }) {
+      expect(await report()).toEqual({ routes: [] });
+    },
+  },
+  {
+    id: 'network-isolation-training',
+    title: 'A training job with EnableNetworkIsolation has no network, and still gets its data',
+    source: sources.trainingApi,
+    kind: 'Training',
+    async job(lab) {
+      const request = await lab.scriptMode(`read("input/data/train/a.txt")\n${routes}`, {
+        channels: { train: { 'a.txt': 'a' } },
+      });
+      request.body.EnableNetworkIsolation = true;
+      return request;
+    },
+    ends: { status: 'succeeded' },
+    async verify({ report }) {
+      expect(await report()).toEqual({ routes: [] });
+    },
+  },
+];
+
 export const environmentCases: ConformanceCase[] = [
   {
     id: 'env-processing-job-name',
@@ -154,4 +191,5 @@ export const environmentCases: ConformanceCase[] = [
       expect(await report()).toEqual({ read: '' });
     },
   },
+  ...isolatedCases,
 ];

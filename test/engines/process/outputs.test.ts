@@ -257,6 +257,15 @@ describe.each(isolations)('a transform job, isolation %s', (isolation) => {
     });
   });
 
+  it('is refused with a model that is to have no network', async () => {
+    const isolated = { ...model, EnableNetworkIsolation: true };
+    const other = createBench(isolation, { frameworksDir, findModel: () => Promise.resolve(isolated) });
+    const request = job(join(writeFiles(join(bench.folder, 'no-net'), { 'a.csv': 'a' }), 'a.csv'), '/never');
+    await expect(
+      other.engine.ensure('isolated', request, new AbortController().signal),
+    ).rejects.toMatchObject({ code: 'Unsupported' });
+  });
+
   it('leaves no answers when it is stopped', async () => {
     const input = join(writeFiles(join(bench.folder, 'one'), { 'a.csv': 'a\n' }), 'a.csv');
     const request = { ...job(input, join(bench.folder, 'stopped')) };
