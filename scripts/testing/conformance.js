@@ -104,6 +104,9 @@ something says so with its reason; nothing else is left out.
 _SDK #n_ is an issue of the SageMaker Python SDK, whose local mode behaves otherwise; _training-toolkit #n_ one of the SageMaker training toolkit.
 `;
 
+const notOnSageMaker =
+  'No case has been run on SageMaker itself yet: the sources are what AWS documents and what its open toolkits do.';
+
 /** For docs/conformance.md. @param {Conformance} conformance */
 export function toMarkdown(conformance) {
   const { lines, reasons } = numbered(conformance);
@@ -111,6 +114,7 @@ export function toMarkdown(conformance) {
   const row = (/** @type {string[]} */ cells) => `| ${cells.map(escape).join(' | ')} |`;
   return [
     preamble,
+    ...(targets.includes('sagemaker') ? [] : [notOnSageMaker, '']),
     ...targets.map((target) => `- **${target}**: ${count(conformance, target)}`),
     '',
     row(['case', 'what holds', 'source', ...targets]),
