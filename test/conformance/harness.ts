@@ -75,7 +75,7 @@ async function runCase(one: ConformanceCase, target: ConformanceTarget): Promise
     });
     const result = toResult(target, job, outcome, (performance.now() - from) / 1000);
     // The whole outcome is shown, for the reason of a surprise is in it.
-    expect(outcome).toMatchObject(one.ends);
+    expect(outcome, JSON.stringify(outcome, null, 2)).toMatchObject(one.ends);
     await one.verify?.(result, lab);
   } finally {
     await job.stop();

@@ -228,7 +228,7 @@ const failures: ConformanceCase[] = [
   {
     id: 'serve-model-raises',
     title: 'A model that cannot be loaded fails the job, and the reason says why',
-    source: sources.inferenceToolkit,
+    source: sources.sluice,
     kind,
     job: (lab) =>
       lab.transform('def model_fn(model_dir): raise ValueError("weights are missing")', { input: numbers }),
@@ -238,7 +238,7 @@ const failures: ConformanceCase[] = [
   {
     id: 'serve-mixed-functions',
     title: 'transform_fn beside predict_fn is an error that the reason names',
-    source: sources.inferenceToolkit,
+    source: sources.sluice,
     kind,
     job: (lab) =>
       lab.transform(`${doubling}\ndef predict_fn(data, model): return data\n`, { input: numbers }),
