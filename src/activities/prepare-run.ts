@@ -3,6 +3,7 @@ import { SluiceError } from '../core/errors.ts';
 import { stepMode } from '../core/parse-pipeline.ts';
 import {
   evaluateJob,
+  modelRequest,
   preprocessJob,
   trainJob,
   transformJob,
@@ -99,6 +100,7 @@ function checkEngines(engines: Partial<Record<JobStep, Engine>>, plan: StepPlan)
   engines.train?.check(trainJob(plan));
   engines.evaluate?.check(evaluateJob(plan, plan.sources.runUri));
   if (transform && plan.sources.batchUri !== null) {
-    engines.transform?.check(transformJob(plan, transform, plan.sources.batchUri, 'model'));
+    const job = transformJob(plan, transform, plan.sources.batchUri, 'model');
+    engines.transform?.check(job, modelRequest(plan, plan.sources.runUri));
   }
 }

@@ -1,12 +1,15 @@
-import type { JobRef, JobRequest, JobState } from '../core/jobs.ts';
+import type { JobRef, JobRequest, JobState, ModelBody } from '../core/jobs.ts';
 
 /**
  * Where jobs run. A job is known by its name alone: any worker can adopt, describe and stop what another one made.
  */
 export interface Engine {
   readonly name: 'process' | 'container' | 'sagemaker';
-  /** Says before anything runs why this engine cannot honour the request (`Unsupported`), else returns. */
-  check(job: JobRequest): void;
+  /**
+   * Says before anything runs why this engine cannot honour the request (`Unsupported`), else returns.
+   * @param model - of a transform job, if it is known yet.
+   */
+  check(job: JobRequest, model?: ModelBody): void;
   /**
    * Creates the job, or adopts the one of that name.
    * @param tell - hears what is being done meanwhile, "pulling …" say.

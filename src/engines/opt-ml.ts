@@ -1,4 +1,4 @@
-import type { JobRequest, ProcessingJob, TrainingJob } from '../core/jobs.ts';
+import type { JobRequest, ModelBody, ProcessingJob, TrainingJob } from '../core/jobs.ts';
 
 /** SageMaker's folder in the container: the contract of every image and script. */
 export const optMl = '/opt/ml';
@@ -94,6 +94,18 @@ export function instanceCount(job: JobRequest): number {
       return job.body.ResourceConfig.InstanceCount;
     case 'Transform':
       return job.body.TransformResources.InstanceCount;
+  }
+}
+
+/** Whether the job has no network; of a transform job its model says so. */
+export function isIsolated(job: JobRequest, model: ModelBody | null): boolean {
+  switch (job.kind) {
+    case 'Processing':
+      return job.body.NetworkConfig?.EnableNetworkIsolation === true;
+    case 'Training':
+      return job.body.EnableNetworkIsolation === true;
+    case 'Transform':
+      return model?.EnableNetworkIsolation === true;
   }
 }
 

@@ -10,15 +10,16 @@ export const baseImage = /^ARG BASE_IMAGE=(\S+)$/m.exec(
 const host = process.env.DOCKER_HOST ?? 'unix:///var/run/docker.sock';
 export const dockerSocket = host.replace(/^unix:\/\//, '');
 
-const whyNot = await findReason();
-if (whyNot !== undefined) {
+/** Undefined where a container engine answers and has the base image. */
+export const whyNoDocker = await findReason();
+if (whyNoDocker !== undefined) {
   if (process.env.SLUICE_REQUIRE_DOCKER === '1')
-    throw new Error(`SLUICE_REQUIRE_DOCKER is set, but ${whyNot}`);
-  console.log(`Container tests are skipped: ${whyNot}`);
+    throw new Error(`SLUICE_REQUIRE_DOCKER is set, but ${whyNoDocker}`);
+  console.log(`Container tests are skipped: ${whyNoDocker}`);
 }
 
 /** For tests of a real container engine. Skipped with a printed reason where there is none; CI promises one. */
-export const describeDocker = describe.skipIf(whyNot !== undefined);
+export const describeDocker = describe.skipIf(whyNoDocker !== undefined);
 
 async function findReason(): Promise<string | undefined> {
   if (!host.startsWith('unix://')) return `DOCKER_HOST is ${host}; the tests need a unix socket`;

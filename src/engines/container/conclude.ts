@@ -8,7 +8,7 @@ import { exists, hasErrorCode, readUnlessMissing, type JobFolder } from '../loca
 import { jobOutputs, optMl, withoutFinalSlash } from '../opt-ml.ts';
 import type { ContainerClient } from './client.ts';
 import { driverFolder, networkName } from './group.ts';
-import { decisive, exitRecord, outcomeSchema, type Outcome, type Words } from './outcome.ts';
+import { decisive, exitRecord, outcomeSchema, speakers, type Outcome, type Words } from './outcome.ts';
 import { makeOutput, readHead, type ContainerOutput } from './outputs.ts';
 
 /** The last act of a job, written before anything appears: after that it is only repeated, whoever is killed meanwhile. */
@@ -134,13 +134,16 @@ const messageBytes = 1024;
 
 async function readWords(client: ContainerClient, job: JobRequest, outcome: Outcome): Promise<Words> {
   const nothing: Words = { failure: null, message: null, messageInvalid: false, records: null };
-  const container = decisive(outcome);
-  if (container?.status !== 'exited' || outcome.cause !== null) return nothing;
-  const { name, exitCode } = container;
-  if (exitCode !== 0) {
+  if (outcome.cause !== null) return nothing;
+  const failed = speakers(outcome).filter(({ status }) => status === 'exited');
+  for (const { name } of failed) {
     const failure = await readHead(client, name, `${optMl}/output/failure`, failureCharacters * 4);
-    return { ...nothing, failure: failure?.toString('utf8').slice(0, failureCharacters) ?? null };
+    if (failure !== null)
+      return { ...nothing, failure: failure.toString('utf8').slice(0, failureCharacters) };
   }
+  const container = decisive(outcome);
+  if (failed.length > 0 || container?.status !== 'exited') return nothing;
+  const { name } = container;
   switch (job.kind) {
     case 'Processing':
       return {

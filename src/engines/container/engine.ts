@@ -3,7 +3,7 @@ import { resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { ModelBody } from '../../core/jobs.ts';
 import type { LocalEngine } from '../engine.ts';
-import { listJobs, removeJob, adopt, exists, jobFolder } from '../local/job-folder.ts';
+import { listJobs, removeJob, adopt, exists, jobFolder, type JobFolder } from '../local/job-folder.ts';
 import { isSupervised, requestStop } from '../local/liveness.ts';
 import { requestHash as hashOf } from '../local/request-hash.ts';
 import { createStarter } from '../local/supervisor.ts';
@@ -53,16 +53,7 @@ export function createContainerEngine(options: ContainerEngineOptions): LocalEng
   const reach = createReach(options);
   const conclusions = createConclusions(async () => (await reach()).client, options.localPath);
 
-  const start = async (
-    work: Pick<PrepareOptions, 'name' | 'job' | 'requestHash' | 'files' | 'tell' | 'signal'>,
-  ) => {
-    if (!(await exists(work.files.started))) {
-      await createContainers({ ...options, ...(await reach()), jobsDir, ...work });
-    }
-    work.signal.throwIfAborted();
-    await startSupervisor(work.files);
-  };
-
+  const start = createStart({ ...options, jobsDir }, reach, startSupervisor);
   const describe = createDescriber({
     startSupervisor,
     conclusions,
@@ -72,15 +63,15 @@ export function createContainerEngine(options: ContainerEngineOptions): LocalEng
   return {
     name: 'container',
 
-    check(job) {
-      checkRequest(job, options.frameworksDir);
+    check(job, model) {
+      checkRequest(job, model ?? null, options.frameworksDir);
     },
 
     async ensure(name, job, signal, tell = () => undefined) {
       signal.throwIfAborted();
       const folder = files(name);
       const requestHash = hashOf(job);
-      checkRequest(job, options.frameworksDir);
+      checkRequest(job, null, options.frameworksDir);
       await mkdir(jobsDir, { recursive: true });
       await adopt('container', folder, { requestHash, request: job });
       if (!(await exists(folder.exit)) && !(await isSupervised(folder))) {
@@ -119,5 +110,32 @@ function createReach(options: ContainerEngineOptions): () => Promise<Reached> {
     const connection = await options.connect();
     images ??= createImages({ ...options, client: connection.client });
     return { ...connection, images };
+  };
+}
+
+type Started = Pick<PrepareOptions, 'name' | 'job' | 'requestHash' | 'files' | 'tell' | 'signal'>;
+
+function createStart(
+  options: ContainerEngineOptions,
+  reach: () => Promise<Reached>,
+  startSupervisor: (files: JobFolder) => Promise<void>,
+): (work: Started) => Promise<void> {
+  const underWay = new Map<string, Promise<void>>();
+
+  /** Once at a time: two that put things into one container would be in each other's way. */
+  const prepare = (work: Started): Promise<void> => {
+    const known = underWay.get(work.name);
+    if (known) return known;
+    const preparing = reach()
+      .then((reached) => createContainers({ ...options, ...reached, ...work }))
+      .finally(() => underWay.delete(work.name));
+    underWay.set(work.name, preparing);
+    return preparing;
+  };
+
+  return async (work) => {
+    if (!(await exists(work.files.started))) await prepare(work);
+    work.signal.throwIfAborted();
+    await startSupervisor(work.files);
   };
 }

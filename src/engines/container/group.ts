@@ -1,6 +1,14 @@
 import type { JobRequest, LocalOptions, ModelBody, TransformJob } from '../../core/jobs.ts';
 import type { FoundBatch, FoundInput } from '../local/inputs.ts';
-import { configFiles, hostNames, instanceCount, jobEnvironment, jobFolders, optMl } from '../opt-ml.ts';
+import {
+  configFiles,
+  hostNames,
+  instanceCount,
+  isIsolated,
+  jobEnvironment,
+  jobFolders,
+  optMl,
+} from '../opt-ml.ts';
 import { driverConfig } from '../transform/config.ts';
 import type { ContainerSpec, Network } from './requests.ts';
 
@@ -179,17 +187,6 @@ export function instanceTypeOf(job: JobRequest): string {
 function networkOf({ name, job, model }: GroupSetting, host: string, { count }: Shard): Network {
   if (count > 1) return { kind: 'own', name: networkName(name), alias: host };
   return isIsolated(job, model) ? { kind: 'none' } : { kind: 'default' };
-}
-
-export function isIsolated(job: JobRequest, model: ModelBody | null): boolean {
-  switch (job.kind) {
-    case 'Processing':
-      return job.body.NetworkConfig?.EnableNetworkIsolation === true;
-    case 'Training':
-      return job.body.EnableNetworkIsolation === true;
-    case 'Transform':
-      return model?.EnableNetworkIsolation === true;
-  }
 }
 
 /** What SageMaker tells a server of a batch transform. */

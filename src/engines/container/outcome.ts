@@ -30,8 +30,16 @@ export function decisive({ containers }: Outcome): Ended | undefined {
   return failed.find(({ signalled }) => !signalled) ?? failed[0] ?? mains[0];
 }
 
+/** The containers that may have said why the job failed, who knows best first: a server that ended before the driver. */
+export function speakers(outcome: Outcome): Ended[] {
+  const container = decisive(outcome);
+  if (container === undefined || isGood(container)) return [];
+  const server = serverThatEnded(outcome);
+  return server ? [server, container] : [container];
+}
+
 export interface Words {
-  /** `/opt/ml/output/failure` of the decisive container. */
+  /** `/opt/ml/output/failure` of the first that wrote one. */
   failure: string | null;
   /** `/opt/ml/output/message` of a processing job. */
   message: string | null;

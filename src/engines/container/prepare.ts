@@ -1,11 +1,13 @@
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { SluiceError } from '../../core/errors.ts';
 import type { JobRequest, ModelBody } from '../../core/jobs.ts';
 import { findBatch, findInput, isReadableByAll } from '../local/inputs.ts';
 import { exists, type JobFolder } from '../local/job-folder.ts';
 import { jobInputs } from '../opt-ml.ts';
 import type { ContainerClient } from './client.ts';
+import { removeContainers } from './conclude.ts';
 import { imageOf, labels, networkName, planGroup, type PlannedContainer } from './group.ts';
 import type { Images, ReadyImage } from './images.ts';
 import { populate, type PackModel } from './populate.ts';
@@ -31,11 +33,25 @@ export interface PrepareOptions {
 /** The image whose Python runs the driver of a batch transform beside any server. */
 const driverImage = 'sluice/sklearn:1.2-1';
 
-/** Makes the containers of a job and puts into them what they read. Nothing runs yet; who comes after a kill goes on with it. */
+/**
+ * Makes the containers of a job and puts into them what they read. Nothing runs yet; who comes after a kill goes on with it.
+ * What no other attempt could do better leaves no container behind.
+ */
 export async function createContainers(options: PrepareOptions): Promise<void> {
-  const { client, name, job, files, tell } = options;
-  const populated = join(files.path, 'populated');
+  const populated = join(options.files.path, 'populated');
   if (await exists(populated)) return;
+  try {
+    await createAll(options);
+    await writeFile(populated, '');
+  } catch (error) {
+    const isFinal = error instanceof SluiceError && !error.retryable && error.code !== 'SpecMismatch';
+    if (isFinal) await removeContainers(options.client, options.name);
+    throw error;
+  }
+}
+
+async function createAll(options: PrepareOptions): Promise<void> {
+  const { client, name, job, files, tell } = options;
   tell('preparing');
   const model = job.kind === 'Transform' ? await options.findModel(job.body.ModelName) : null;
   const inputs = await Promise.all(jobInputs(job).map((input) => findInput(name, input, options.localPath)));
@@ -60,7 +76,6 @@ export async function createContainers(options: PrepareOptions): Promise<void> {
     options.signal.throwIfAborted();
     await createOne(options, container, ready, model);
   }
-  await writeFile(populated, '');
 }
 
 async function readyImages(
@@ -84,8 +99,11 @@ async function createOne(
   const image = container.brings === 'driver' ? ready.driver : ready.job;
   const mounted = await mountable(options, container, image);
   const mounts = mounted.map(({ source, target }) => ({ source, target }));
-  if (!(await client.create(spec.name, createBody({ ...spec, mounts }))))
-    await adoptContainer(options, spec.name);
+  const body = createBody({ ...spec, mounts });
+  while (!(await client.create(spec.name, body)) && !(await isAdopted(options, spec.name))) {
+    options.signal.throwIfAborted();
+    await sleep(20);
+  }
   await populate(client, container, {
     inputs: container.inputs.filter((input) => !mounted.includes(input)),
     modelUri: model?.PrimaryContainer.ModelDataUrl ?? null,
@@ -117,10 +135,12 @@ function sharedWith(client: ContainerClient, folder: string, image: ReadyImage):
   return answer;
 }
 
-async function adoptContainer({ client, requestHash }: PrepareOptions, name: string): Promise<void> {
+/** False for one that isn't to be seen yet, or any more. @throws SluiceError `SpecMismatch` */
+async function isAdopted({ client, requestHash }: PrepareOptions, name: string): Promise<boolean> {
   const found = await client.inspect(name);
-  const other = found?.labels[labels.request];
-  if (other === requestHash) return;
+  if (found === null) return false;
+  const other = found.labels[labels.request];
+  if (other === requestHash) return true;
   throw new SluiceError('SpecMismatch', `The container ${name} is there already, made from another request`, {
     details: { container: name, requestHash, otherRequestHash: other ?? null },
   });

@@ -1,16 +1,16 @@
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { SluiceError } from '../../core/errors.ts';
-import type { JobRequest } from '../../core/jobs.ts';
+import type { JobRequest, ModelBody } from '../../core/jobs.ts';
 import { frameworkOf } from '../framework.ts';
-import { instanceCount } from '../opt-ml.ts';
+import { instanceCount, isIsolated } from '../opt-ml.ts';
 import { checkPaths } from '../processing-paths.ts';
-import { imageOf, isIsolated, instanceTypeOf } from './group.ts';
+import { imageOf, instanceTypeOf } from './group.ts';
 import { instanceSize } from './instance-types.ts';
 
 /** Throws what this engine cannot honour, before anything runs. */
-export function checkRequest(job: JobRequest, frameworksDir: string): void {
-  const image = imageOf(job, null);
+export function checkRequest(job: JobRequest, model: ModelBody | null, frameworksDir: string): void {
+  const image = imageOf(job, model);
   if (image !== null) checkFramework(image, frameworksDir);
   if (job.kind === 'Processing') checkPaths(job);
   const type = instanceTypeOf(job);
@@ -21,7 +21,7 @@ export function checkRequest(job: JobRequest, frameworksDir: string): void {
       { details: { instanceType: type } },
     );
   }
-  if (instanceCount(job) > 1 && isIsolated(job, null)) {
+  if (instanceCount(job) > 1 && isIsolated(job, model)) {
     throw new SluiceError(
       'Unsupported',
       'networkIsolation with several instances: they could not reach each other',

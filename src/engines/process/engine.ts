@@ -52,8 +52,8 @@ export function createProcessEngine(options: ProcessEngineOptions): LocalEngine 
   return {
     name: 'process',
 
-    check(job) {
-      checkRequest(job, options.frameworksDir);
+    check(job, model) {
+      checkRequest(job, model ?? null, options.frameworksDir);
     },
 
     async ensure(name, job, signal) {
@@ -61,7 +61,7 @@ export function createProcessEngine(options: ProcessEngineOptions): LocalEngine 
       const folder = files(name);
       const hash = requestHash(job);
       if (!(await adopt(name, folder, hash))) {
-        checkRequest(job, options.frameworksDir);
+        checkRequest(job, null, options.frameworksDir);
         isolation ??= await chooseIsolation(options.isolation, supervisorPython);
         const setting = { ...settingOf(options), supervisorPython, isolation };
         await mkdir(jobsDir, { recursive: true });

@@ -1,15 +1,16 @@
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { SluiceError } from '../../core/errors.ts';
-import type { JobRequest } from '../../core/jobs.ts';
-import { instanceCount } from '../opt-ml.ts';
+import type { JobRequest, ModelBody } from '../../core/jobs.ts';
+import { instanceCount, isIsolated } from '../opt-ml.ts';
 import { checkPaths } from '../processing-paths.ts';
 import { frameworkOf } from '../framework.ts';
 
 /** Throws what this engine cannot honour, before anything runs. */
-export function checkRequest(job: JobRequest, frameworksDir: string): void {
+export function checkRequest(job: JobRequest, model: ModelBody | null, frameworksDir: string): void {
   checkInstances(job);
-  checkNetwork(wantsNoNetwork(job));
+  checkNetwork(isIsolated(job, model));
+  if (model !== null) checkFramework(model.PrimaryContainer.Image, frameworksDir);
   checkCommand(job, frameworksDir);
   if (job.kind === 'Processing') checkPaths(job);
 }
@@ -34,18 +35,6 @@ export function checkNetwork(isolated: boolean): void {
     'Unsupported',
     'EnableNetworkIsolation: a job of the process engine has the network of this machine',
   );
-}
-
-function wantsNoNetwork(job: JobRequest): boolean {
-  switch (job.kind) {
-    case 'Processing':
-      return job.body.NetworkConfig?.EnableNetworkIsolation === true;
-    case 'Training':
-      return job.body.EnableNetworkIsolation === true;
-    case 'Transform':
-      // A matter of the model, which may not be there yet.
-      return false;
-  }
 }
 
 function checkCommand(job: JobRequest, frameworksDir: string): void {
