@@ -4,8 +4,10 @@ import { access, constants, statfs } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { promisify } from 'node:util';
 import { projectFolder, readConfig, type Config } from '../config.ts';
+import { SluiceError } from '../core/errors.ts';
 import { searchAttributes } from '../core/run.ts';
 import { probeIsolation } from '../engines/process/isolation.ts';
+import { createLocalEngines } from '../worker.ts';
 import { alignColumns, print } from './output.ts';
 import { hasWorker } from './run/follow.ts';
 import { findSession, type Session } from './server/session.ts';
@@ -26,6 +28,7 @@ export async function doctorCommand(): Promise<number> {
     checkBuild(),
     await checkPython(config),
     await checkTemporalCli(config),
+    await checkContainerEngine(config),
     await checkIsolation(config),
     await checkStorage(config),
     ...(await checkServer(config)),
@@ -77,6 +80,24 @@ async function checkTemporalCli({ temporalCli }: Config): Promise<Check> {
     return { what, state: 'ok', said: `${stdout.trim()} (${temporalCli})` };
   } catch (error) {
     return { what, state: 'missing', said: `${temporalCli} does not run: ${lastLine(error)}` };
+  }
+}
+
+async function checkContainerEngine(config: Config): Promise<Check> {
+  const what = 'container engine';
+  if (config.localEngine === 'process')
+    return { what, state: 'note', said: 'not used, by SLUICE_LOCAL_ENGINE' };
+  try {
+    const found = await createLocalEngines(config).findContainerEngine();
+    return { what, state: 'ok', said: `${found}: local jobs run in containers` };
+  } catch (error) {
+    if (!(error instanceof SluiceError)) throw error;
+    const isWanted = config.localEngine === 'container' || error.code !== 'EngineUnavailable';
+    return {
+      what,
+      state: isWanted ? 'missing' : 'note',
+      said: `${error.message}; local jobs run as processes${isWanted ? ' with SLUICE_LOCAL_ENGINE=process' : ''}`,
+    };
   }
 }
 
