@@ -7,7 +7,7 @@ import type { ExitRecord } from '../local/exit-record.ts';
 import { exists, hasErrorCode, readUnlessMissing, type JobFolder } from '../local/job-folder.ts';
 import { jobOutputs, optMl, withoutFinalSlash } from '../opt-ml.ts';
 import type { ContainerClient } from './client.ts';
-import { driverFolder, networkName } from './group.ts';
+import { driverFolder, labels, networkName } from './group.ts';
 import { decisive, exitRecord, outcomeSchema, speakers, type Outcome, type Words } from './outcome.ts';
 import { makeOutput, readHead, type ContainerOutput } from './outputs.ts';
 
@@ -41,9 +41,13 @@ export async function conclude(work: Concluding): Promise<void> {
   await writeWhole(files.exit, JSON.stringify(exit));
 }
 
+/** Those that use a service's network go before it: Podman refuses to remove it otherwise. */
 export async function removeContainers(client: ContainerClient, job: string): Promise<void> {
-  const containers = await client.list([`sluice.job=${job}`]);
-  await Promise.all(containers.map((container) => client.remove(container.name)));
+  const containers = await client.list([`${labels.job}=${job}`]);
+  for (const role of ['main', 'service']) {
+    const ofRole = containers.filter((container) => container.labels[labels.role] === role);
+    await Promise.all(ofRole.map(({ name }) => client.remove(name)));
+  }
   if (containers.length > 1) await client.removeNetwork(networkName(job));
 }
 

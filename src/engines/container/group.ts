@@ -49,7 +49,12 @@ export interface GroupSetting {
   batch: FoundBatch | null;
 }
 
-export const labels = { job: 'sluice.job', request: 'sluice.request', home: 'sluice.home' } as const;
+export const labels = {
+  job: 'sluice.job',
+  role: 'sluice.role',
+  request: 'sluice.request',
+  home: 'sluice.home',
+} as const;
 
 /** Not below /opt/ml, which belongs to the job. */
 export const driverFolder = '/sluice';
@@ -72,7 +77,7 @@ function planHost(setting: GroupSetting, host: string, shard: Shard): PlannedCon
       role: 'main',
       prefix: shard.count > 1 ? `${host}: ` : '',
       spec: {
-        ...common(setting, host),
+        ...common(setting, host, 'main'),
         name: shard.index === 0 ? name : `${name}.${host}`,
         image: setting.images.job,
         ...command,
@@ -96,7 +101,7 @@ function planTransform(setting: GroupSetting, host: string, shard: Shard): Plann
   const { name, job, model, batch } = setting;
   if (job.kind !== 'Transform' || model === null || batch === null) return [];
   const suffix = shard.index === 0 ? '' : `.${host}`;
-  const spec = common(setting, host);
+  const spec = common(setting, host, 'main');
   const number = shard.count > 1 ? ` ${host}` : '';
   const environment = { ...model.PrimaryContainer.Environment, ...job.body.Environment };
   return [
@@ -104,7 +109,7 @@ function planTransform(setting: GroupSetting, host: string, shard: Shard): Plann
       role: 'service',
       prefix: `server${number}: `,
       spec: {
-        ...spec,
+        ...common(setting, host, 'service'),
         name: `${name}${suffix}.server`,
         image: setting.images.job,
         entrypoint: null,
@@ -140,12 +145,13 @@ function planTransform(setting: GroupSetting, host: string, shard: Shard): Plann
 
 const wholeShard: Shard = { index: 0, count: 1 };
 
-function common(setting: GroupSetting, host: string) {
+function common(setting: GroupSetting, host: string, role: PlannedContainer['role']) {
   const { job } = setting;
   return {
     labels: {
       ...job.tags,
       [labels.job]: setting.name,
+      [labels.role]: role,
       [labels.request]: setting.requestHash,
       [labels.home]: setting.home,
     },
