@@ -8,6 +8,7 @@ import { makeShellRoot, uniqueSeconds, type ShellRoot } from '../support/shell-j
 import type { Running } from '../support/stack.ts';
 import { openStage, type Stage } from '../support/stage.ts';
 import { sleep, until } from '../support/until.ts';
+import { startReceiver } from '../support/world.ts';
 
 const each = ['preprocess', 'train', 'train-end', 'evaluate'];
 
@@ -80,6 +81,27 @@ describe.skipIf(process.platform !== 'linux')('a run in mid-training', () => {
     );
     // Heartbeat time-out 8 s, retry 1 s, sticky queue of the dead worker 2 s, and the rest of the run.
     expect(Date.now() - ready).toBeLessThan(20_000);
+  });
+
+  it('is tried again within 15 s when the worker dies in a short activity', { timeout: 90_000 }, async () => {
+    const receiver = await startReceiver(200, 8000);
+    const handle = await stage.client.workflow.start('trainingPipeline', {
+      taskQueue: 'sluice',
+      workflowId: `restarts-${randomUUID()}`,
+      args: [
+        { pipeline: root.pipeline('failing', uniqueSeconds(0), { notify: [{ webhook: receiver.url }] }) },
+      ],
+    });
+    await until(() => receiver.deliveries.length === 1);
+    await worker.kill();
+    const started = Date.now();
+    worker = await stage.startWorker();
+    await until(() => receiver.deliveries.length === 2, 40);
+    const seconds = (Date.now() - started) / 1000;
+    console.log(`notified again ${seconds} s after the new worker's start`);
+    await receiver.close();
+    expect(seconds).toBeLessThan(15);
+    await handle.terminate();
   });
 
   it.each([

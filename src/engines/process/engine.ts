@@ -37,7 +37,7 @@ export interface ProcessEngineOptions {
   baseEnvironment?: Readonly<Record<string, string>>;
   findModel(name: string): Promise<ModelBody>;
   /** Unpacks a model.tar.gz, and refuses what would leave the folder. */
-  extractModel(uri: string, intoFolder: string): Promise<void>;
+  extractModel(uri: string, intoFolder: string, signal: AbortSignal): Promise<void>;
   localPath(uri: string): string;
 }
 
@@ -65,7 +65,15 @@ export function createProcessEngine(options: ProcessEngineOptions): LocalEngine 
         isolation ??= await chooseIsolation(options.isolation, supervisorPython);
         const setting = { ...settingOf(options), supervisorPython, isolation };
         await mkdir(jobsDir, { recursive: true });
-        const made = await prepareJob({ ...options, name, job, requestHash: hash, files: folder, setting });
+        const made = await prepareJob({
+          ...options,
+          name,
+          job,
+          requestHash: hash,
+          files: folder,
+          setting,
+          signal,
+        });
         if (!made) await adopt(name, folder, hash);
       }
       signal.throwIfAborted();
