@@ -71,8 +71,11 @@ export function endedState(
 }
 
 /** A job that ended without a record. */
-export function lostState(startedAt: string, endedAt: string, logTail: readonly string[]): EndedJobState {
-  const reason = 'its supervisor was killed, or the machine went down';
+export function lostState(
+  { startedAt, endedAt }: Pick<ExitRecord, 'startedAt' | 'endedAt'>,
+  logTail: readonly string[],
+  reason = 'its supervisor was killed, or the machine went down',
+): EndedJobState {
   return { status: 'failed', code: 'JobLost', reason, exitCode: null, startedAt, endedAt, logTail };
 }
 

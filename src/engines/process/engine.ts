@@ -8,9 +8,11 @@ import {
   listJobs,
   removeJob,
   checkSame,
+  damagedReason,
   exists,
   jobFolder,
   readRequest,
+  readStartedAt,
   readUnlessMissing,
   type JobFolder,
 } from '../local/job-folder.ts';
@@ -127,21 +129,22 @@ async function describeJob(folder: JobFolder): Promise<JobState> {
   const ended = await readEnded(folder);
   if (ended !== null) return ended;
   if (await isAlive(folder)) return describeLive(folder);
-  const started = await readUnlessMissing(folder.started);
+  const startedAt = await readStartedAt(folder);
   // Made but never started, it has nothing that could be lost: to ensure it starts it.
-  if (started === null) return { status: 'missing' };
+  if (startedAt === null) return { status: 'missing' };
   const endedMeanwhile = await readEnded(folder);
   if (endedMeanwhile !== null) return endedMeanwhile;
-  return lostState(startedAt(started), new Date().toISOString(), await readLogTail(folder.log));
+  const times = { startedAt, endedAt: new Date().toISOString() };
+  return lostState(times, await readLogTail(folder.log));
 }
 
 async function describeLive(folder: JobFolder): Promise<JobState> {
-  const started = await readUnlessMissing(folder.started);
-  if (started === null) return { status: 'running', phase: 'starting', startedAt: null };
+  const startedAt = await readStartedAt(folder);
+  if (startedAt === null) return { status: 'running', phase: 'starting', startedAt };
   const supervised = await isSupervised(folder);
   if (!supervised) await killOrphans(folder);
   const stopping = !supervised || (await exists(folder.stop));
-  return { status: 'running', phase: stopping ? 'stopping' : 'running', startedAt: startedAt(started) };
+  return { status: 'running', phase: stopping ? 'stopping' : 'running', startedAt };
 }
 
 async function readEnded(folder: JobFolder): Promise<JobState | null> {
@@ -149,9 +152,6 @@ async function readEnded(folder: JobFolder): Promise<JobState | null> {
   const exit = text === null ? null : parseExit(text);
   const record = await readRequest(folder);
   if (exit === null || record === null) return null;
+  if (record === 'damaged') return lostState(exit, await readLogTail(folder.log), damagedReason);
   return endedState(exit, record.request, await readLogTail(folder.log));
-}
-
-function startedAt(started: string): string {
-  return (JSON.parse(started) as { startedAt: string }).startedAt;
 }

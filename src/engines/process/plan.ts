@@ -48,6 +48,8 @@ export function planText(setting: JobSetting): string {
       ? setting.inputs.map(({ source, target }) => ['input', source, target] as const)
       : []),
     ...outputs(setting),
+    // Without it the plan is not whole, and the job does not start.
+    ['end', '', ''],
   ];
   for (const field of records.flat()) {
     if (field.includes('\0')) {

@@ -26,7 +26,9 @@ def supervise(folder):
     _answer_engine("started" if claimed else "taken")
     if not claimed:
         return
-    if os.path.exists("stop"):
+    if not plan.whole:
+        ending = {"outcome": "lost", "error": "the plan of its folder is damaged, as after a loss of power; nothing was run"}
+    elif os.path.exists("stop"):
         ending = {"outcome": "stopped"}
     else:
         ending = _run(plan, files)
