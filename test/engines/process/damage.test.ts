@@ -35,7 +35,7 @@ describe.each(isolations)('the folder of a job after a loss of power, isolation 
       retryable: false,
     });
     expect(starts(name)).toBe(1);
-    expect((await listJobs(bench.jobsDir)).find((found) => found.name === name)).toMatchObject({
+    expect((await listJobs(bench.jobsDir, 'process')).find((found) => found.name === name)).toMatchObject({
       state: 'ended',
       tags: {},
     });
