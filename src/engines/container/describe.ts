@@ -27,16 +27,16 @@ export interface DescriberOptions {
  */
 export function createDescriber({ startSupervisor, conclusions, client }: DescriberOptions) {
   const describeUnsupervised = async (name: string, files: JobFolder, job: JobRequest): Promise<JobState> => {
-    if (await exists(join(files.path, 'outcome.json'))) {
+    if (exists(join(files.path, 'outcome.json'))) {
       await conclusions.conclude(name, job, files);
       return (await readEnded(files, job)) ?? running('storing outputs', await readStartedAt(files));
     }
-    if (await exists(files.started)) {
+    if (exists(files.started)) {
       await startSupervisor(files);
       return describeLive(files);
     }
     // To start it is for `ensure`.
-    return (await exists(files.stop)) ? stopUnstarted(await client(), name, files) : { status: 'missing' };
+    return exists(files.stop) ? stopUnstarted(await client(), name, files) : { status: 'missing' };
   };
 
   return async (name: string, files: JobFolder): Promise<JobState> => {
@@ -68,7 +68,7 @@ async function lost(folder: JobFolder, reason?: string): Promise<JobState> {
 async function describeLive(folder: JobFolder): Promise<JobState> {
   const startedAt = await readStartedAt(folder);
   if (startedAt === null) return running('starting', null);
-  const ending = (await exists(folder.stop)) || (await exists(join(folder.path, 'timed-out')));
+  const ending = exists(folder.stop) || exists(join(folder.path, 'timed-out'));
   return running(ending ? 'stopping' : 'running', startedAt);
 }
 

@@ -56,7 +56,7 @@ export function createContainerEngine(options: ContainerEngineOptions): LocalEng
   const start = async (
     work: Pick<PrepareOptions, 'name' | 'job' | 'requestHash' | 'files' | 'tell' | 'signal'>,
   ) => {
-    if (!(await exists(work.files.started))) {
+    if (!exists(work.files.started)) {
       await createContainers({ ...options, ...(await reach()), jobsDir, ...work });
     }
     work.signal.throwIfAborted();
@@ -83,7 +83,7 @@ export function createContainerEngine(options: ContainerEngineOptions): LocalEng
       checkRequest(job, options.frameworksDir);
       await mkdir(jobsDir, { recursive: true });
       await adopt('container', folder, { requestHash, request: job });
-      if (!(await exists(folder.exit)) && !(await isSupervised(folder))) {
+      if (!exists(folder.exit) && !(await isSupervised(folder))) {
         await start({ name, job, requestHash, files: folder, tell, signal });
       }
       return { engine: 'container', name };
@@ -93,7 +93,7 @@ export function createContainerEngine(options: ContainerEngineOptions): LocalEng
 
     async stop({ name }) {
       const folder = files(name);
-      if (!(await exists(folder.path)) || (await exists(folder.exit))) return;
+      if (!exists(folder.path) || exists(folder.exit)) return;
       await requestStop(folder);
       conclusions.giveUp(name);
     },

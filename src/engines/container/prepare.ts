@@ -35,7 +35,7 @@ const driverImage = 'sluice/sklearn:1.2-1';
 export async function createContainers(options: PrepareOptions): Promise<void> {
   const { client, name, job, files, tell } = options;
   const populated = join(files.path, 'populated');
-  if (await exists(populated)) return;
+  if (exists(populated)) return;
   tell('preparing');
   const model = job.kind === 'Transform' ? await options.findModel(job.body.ModelName) : null;
   const inputs = await Promise.all(jobInputs(job).map((input) => findInput(name, input, options.localPath)));

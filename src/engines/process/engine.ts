@@ -79,7 +79,7 @@ export function createProcessEngine(options: ProcessEngineOptions): LocalEngine 
         if (!made) await adopt(name, folder, hash);
       }
       signal.throwIfAborted();
-      if (!(await exists(folder.started))) await startSupervisor(folder);
+      if (!exists(folder.started)) await startSupervisor(folder);
       return { engine: 'process', name };
     },
 
@@ -87,14 +87,14 @@ export function createProcessEngine(options: ProcessEngineOptions): LocalEngine 
 
     async stop({ name }) {
       const folder = files(name);
-      if ((await exists(folder.path)) && !(await exists(folder.exit))) await requestStop(folder);
+      if (exists(folder.path) && !exists(folder.exit)) await requestStop(folder);
     },
 
     list: () => listJobs(jobsDir, 'process'),
 
     remove: (name) => removeJob(jobsDir, name),
 
-    pollIntervalMs: (elapsedMs) => Math.min(250, Math.max(5, Math.round(elapsedMs / 40))),
+    pollIntervalMs: (elapsedMs) => Math.min(250, Math.max(5, Math.round(elapsedMs / 60))),
   };
 }
 
@@ -143,15 +143,17 @@ async function describeLive(folder: JobFolder): Promise<JobState> {
   if (startedAt === null) return { status: 'running', phase: 'starting', startedAt };
   const supervised = await isSupervised(folder);
   if (!supervised) await killOrphans(folder);
-  const stopping = !supervised || (await exists(folder.stop));
+  const stopping = !supervised || exists(folder.stop);
   return { status: 'running', phase: stopping ? 'stopping' : 'running', startedAt };
 }
 
 async function readEnded(folder: JobFolder): Promise<JobState | null> {
+  if (!exists(folder.exit)) return null;
   const text = await readUnlessMissing(folder.exit);
   const exit = text === null ? null : parseExit(text);
+  if (exit === null) return null;
   const record = await readRequest(folder);
-  if (exit === null || record === null) return null;
+  if (record === null) return null;
   if (record === 'damaged') return lostState(exit, await readLogTail(folder.log), damagedReason);
   return endedState(exit, record.request, await readLogTail(folder.log));
 }
