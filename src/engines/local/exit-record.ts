@@ -104,6 +104,7 @@ function explainFailure(exit: ExitRecord, limit: number): { code: JobFailureCode
 
 function explainExit(exit: ExitRecord): { code: JobFailureCode; reason: string } | null {
   if (exit.exitCode === 0) {
+    if (exit.error !== null) return { code: 'JobFailed', reason: exit.error };
     return exit.messageInvalid ? { code: 'JobFailed', reason: '/opt/ml/output/message is not UTF-8' } : null;
   }
   const how = howItEnded(exit);

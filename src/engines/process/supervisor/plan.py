@@ -14,6 +14,7 @@ class Plan:
         self.environment = {}
         self.arguments = []
         self.inputs = []
+        self.watched = []
         self.outputs = []
         # Power that was lost may have cut it: half a command, or one without its outputs, must not run.
         self.whole = data.endswith(b"\0end\0\0\0")
@@ -29,6 +30,8 @@ class Plan:
             self.arguments.append(value)
         elif kind == "input":
             self.inputs.append((name, value))
+        elif kind == "watch":
+            self.watched.append(name)
         elif kind in ("move", "archive", "optional-archive"):
             self.outputs.append((kind, name, value))
         elif kind != "end":
