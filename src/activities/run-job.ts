@@ -27,12 +27,10 @@ export async function runJob(engine: Engine, { name, request }: JobInput, tell: 
     tell({ ...ref, phase: 'starting' });
     await engine.ensure(name, request, context.cancellationSignal, (phase) => tell({ ...ref, phase }));
     const adopted = Date.now();
-    let phase = 'starting';
     for (;;) {
       const state = await engine.describe(ref, context.cancellationSignal);
       if (state.status !== 'running') return outcome(ref, state);
-      // Only what is new: the timer repeats the rest, and each one costs a millisecond.
-      if (state.phase !== phase) tell({ ...ref, phase: (phase = state.phase) });
+      tell({ ...ref, phase: state.phase });
       await context.sleep(engine.pollIntervalMs(Date.now() - adopted));
     }
   } catch (error) {
