@@ -8,7 +8,7 @@ export async function sequence({ count, request }) {
   for (let index = 0; index < count; index += 1) {
     const name = jobName('bench', `step${index}`, runId);
     await jobActivities(600).preprocess.executeWithOptions({ activityId: `step-${index}` }, [
-      { name, mode: 'local', request },
+      { name, engine: 'process', request },
     ]);
   }
 }

@@ -118,7 +118,7 @@ export function createLocalEngines(config: Config): LocalEngines {
       ...common,
       python: config.python,
       isolation: config.isolation,
-      extractModel: (uri, folder) => extractArchive(storage.localPath(uri), folder),
+      extractModel: (uri, folder, signal) => extractArchive(storage.localPath(uri), folder, signal),
     }),
     container: createContainerEngine({
       ...common,

@@ -1,3 +1,4 @@
+import { Context } from '@temporalio/activity';
 import { pathToFileURL } from 'node:url';
 import type { ModelBody } from '../core/jobs.ts';
 import type { Dependencies } from './dependencies.ts';
@@ -18,7 +19,8 @@ export async function createModel(
 ): Promise<{ modelName: string }> {
   const { storage, registry } = deps;
   const target = storage.localPath(model.PrimaryContainer.ModelDataUrl);
-  await deps.repackModel(storage.localPath(artifactUri), storage.localPath(codeUri), target);
+  const signal = Context.current().cancellationSignal;
+  await deps.repackModel(storage.localPath(artifactUri), storage.localPath(codeUri), target, signal);
   await registry.createModel(name, {
     PrimaryContainer: { ...model.PrimaryContainer, ModelDataUrl: pathToFileURL(target).href },
   });

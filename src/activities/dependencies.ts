@@ -18,6 +18,6 @@ export interface Dependencies {
   findInput(what: string, location: string): Promise<{ path: string; isFolder: boolean }>;
   /** Content hash of a file or folder, read once, in constant memory. */
   hashData(path: string, signal: AbortSignal): Promise<{ sha256: string; bytes: number }>;
-  /** Copies a model archive with the code put in. */
-  repackModel(archive: string, codeFolder: string, target: string): Promise<void>;
+  /** Copies a model archive with the code put in, whole or not at all. */
+  repackModel(archive: string, codeFolder: string, target: string, signal: AbortSignal): Promise<void>;
 }

@@ -1,6 +1,5 @@
 import { Context } from '@temporalio/activity';
 import type { Dependencies } from './dependencies.ts';
-import { withHeartbeats } from './heartbeats.ts';
 
 export interface HashedInput {
   uri: string;
@@ -11,8 +10,5 @@ export interface HashedInput {
 /** The content hash of the input data, for the lineage. Runs beside the jobs, so that large data delay none of them. */
 export async function hashInput(deps: Dependencies, { uri }: { uri: string }): Promise<HashedInput> {
   const { cancellationSignal } = Context.current();
-  return withHeartbeats(async () => ({
-    uri,
-    ...(await deps.hashData(deps.storage.localPath(uri), cancellationSignal)),
-  }));
+  return { uri, ...(await deps.hashData(deps.storage.localPath(uri), cancellationSignal)) };
 }

@@ -4,7 +4,7 @@ import { createModel, type CreateModelInput } from './create-model.ts';
 import type { Dependencies } from './dependencies.ts';
 import { translateFailures } from './failures.ts';
 import { hashInput } from './hash-input.ts';
-import { withHeartbeats } from './heartbeats.ts';
+import { withHeartbeats, type Tell } from './heartbeats.ts';
 import { loadPipeline } from './load-pipeline.ts';
 import { notifyFailure, type NotifyInput } from './notify-failure.ts';
 import { prepareRun, type PrepareInput } from './prepare-run.ts';
@@ -17,30 +17,33 @@ export type Activities = ReturnType<typeof createActivities>;
 
 /** Every activity of the workflow, by the names that the Web UI shows. */
 export function createActivities(deps: Dependencies) {
-  const job = translateFailures(async (input: JobInput): Promise<JobResult> => {
+  const job = activity(async (input: JobInput, tell): Promise<JobResult> => {
     const engine = deps.engines[input.engine];
-    if (engine) return runJob(engine, input);
+    if (engine) return runJob(engine, input, tell);
     throw new SluiceError('Unsupported', `${input.name}: this worker has no engine "${input.engine}"`);
   });
 
   return {
-    loadPipeline: translateFailures((input: { location: string }) => loadPipeline(deps, input)),
-    prepareRun: translateFailures((input: PrepareInput) => prepareRun(deps, input)),
-    hashInput: translateFailures((input: { uri: string }) => hashInput(deps, input)),
+    loadPipeline: activity((input: { location: string }) => loadPipeline(deps, input)),
+    prepareRun: activity((input: PrepareInput) => prepareRun(deps, input)),
+    hashInput: activity((input: { uri: string }) => hashInput(deps, input)),
     preprocess: job,
     train: job,
     evaluate: job,
-    readReport: translateFailures((input: { uri: string; metric: string }) => readReport(deps, input)),
-    createModel: translateFailures((input: CreateModelInput) =>
-      withHeartbeats(() => createModel(deps, input)),
-    ),
+    readReport: activity((input: { uri: string; metric: string }) => readReport(deps, input)),
+    createModel: activity((input: CreateModelInput) => createModel(deps, input)),
     transform: job,
-    registerModel: translateFailures((input: ModelPackageRequest) => registerModel(deps, input)),
-    notifyFailure: translateFailures((input: NotifyInput) => notifyFailure(deps, input)),
+    registerModel: activity((input: ModelPackageRequest) => registerModel(deps, input)),
+    notifyFailure: activity((input: NotifyInput) => notifyFailure(deps, input)),
     /** Clean-up after a step that ended while its activity could not see to its job. */
-    stopJob: translateFailures(async (ref: JobRef) => {
+    stopJob: activity(async (ref: JobRef) => {
       const engine = Object.values(deps.engines).find(({ name }) => name === ref.engine);
-      if (engine) await withHeartbeats(() => stopJob(engine, ref));
+      if (engine) await stopJob(engine, ref);
     }),
   };
+}
+
+/** Heartbeats for the short ones too: without, a worker's death is noticed only when the whole activity times out. */
+function activity<Input, Output>(work: (input: Input, tell: Tell) => Promise<Output>) {
+  return translateFailures((input: Input) => withHeartbeats((tell) => work(input, tell)));
 }

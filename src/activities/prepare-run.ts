@@ -1,3 +1,4 @@
+import { Context } from '@temporalio/activity';
 import { pathToFileURL } from 'node:url';
 import { SluiceError } from '../core/errors.ts';
 import { stepMode } from '../core/parse-pipeline.ts';
@@ -42,7 +43,7 @@ export async function prepareRun(
 ): Promise<PreparedRun> {
   const engines = await chooseEngines(deps, pipeline);
   const files = await findPipelineFiles(deps, pipeline);
-  const snapshot = await deps.storage.upload(files.code);
+  const snapshot = await deps.storage.upload(files.code, Context.current().cancellationSignal);
   const sources: Sources = {
     codeUri: snapshot.uri,
     inputUri: pathToFileURL(files.input).href,

@@ -2,7 +2,7 @@ import { Context, log } from '@temporalio/activity';
 import { SluiceError } from '../core/errors.ts';
 import type { EndedJobState, JobRef, JobRequest, JobState } from '../core/jobs.ts';
 import type { Engine } from '../engines/engine.ts';
-import { withHeartbeats } from './heartbeats.ts';
+import type { Tell } from './heartbeats.ts';
 import { pause, rethrowCancellation, verdictOnCancellation } from './cancellation.ts';
 
 export interface JobInput {
@@ -20,28 +20,26 @@ export interface JobResult {
 }
 
 /** The one loop, for every kind of job and every engine: ensure, then describe and sleep until it is over. */
-export async function runJob(engine: Engine, { name, request }: JobInput): Promise<JobResult> {
+export async function runJob(engine: Engine, { name, request }: JobInput, tell: Tell): Promise<JobResult> {
   const context = Context.current();
   const ref: JobRef = { engine: engine.name, name };
-  return withHeartbeats(async (tell) => {
-    try {
-      tell({ ...ref, phase: 'starting' });
-      await engine.ensure(name, request, context.cancellationSignal, (phase) => tell({ ...ref, phase }));
-      const adopted = Date.now();
-      for (;;) {
-        const state = await engine.describe(ref, context.cancellationSignal);
-        if (state.status !== 'running') return outcome(ref, state);
-        tell({ ...ref, phase: state.phase });
-        await context.sleep(engine.pollIntervalMs(Date.now() - adopted));
-      }
-    } catch (error) {
-      if (!context.cancellationSignal.aborted) throw error;
-      tell({ ...ref, phase: 'stopping' });
-      if ((await verdictOnCancellation(context)) === 'stop-job') await stopJob(engine, ref);
-      else log.info('job left running for the next attempt', { jobName: name });
-      return rethrowCancellation(context);
+  try {
+    tell({ ...ref, phase: 'starting' });
+    await engine.ensure(name, request, context.cancellationSignal, (phase) => tell({ ...ref, phase }));
+    const adopted = Date.now();
+    for (;;) {
+      const state = await engine.describe(ref, context.cancellationSignal);
+      if (state.status !== 'running') return outcome(ref, state);
+      tell({ ...ref, phase: state.phase });
+      await context.sleep(engine.pollIntervalMs(Date.now() - adopted));
     }
-  });
+  } catch (error) {
+    if (!context.cancellationSignal.aborted) throw error;
+    tell({ ...ref, phase: 'stopping' });
+    if ((await verdictOnCancellation(context)) === 'stop-job') await stopJob(engine, ref);
+    else log.info('job left running for the next attempt', { jobName: name });
+    return rethrowCancellation(context);
+  }
 }
 
 /** Stops a job and returns when it is over, however long its grace is. No error if there is none. */

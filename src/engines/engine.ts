@@ -28,7 +28,7 @@ export interface LocalJob {
   name: string;
   /** `prepared`: not started yet. `lost`: started, and ended without a word. */
   state: 'prepared' | 'running' | 'ended' | 'lost';
-  /** Of the request: whose job it is. */
+  /** Of the request: whose job it is. None if the request is damaged. */
   tags: Readonly<Record<string, string>>;
   createdAt: Date;
 }

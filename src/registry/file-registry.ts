@@ -5,7 +5,7 @@ import { SluiceError } from '../core/errors.ts';
 import { modelBody } from '../core/jobs.ts';
 import { parseWith } from '../core/problems.ts';
 import { modelPackage, type ModelPackage } from '../core/registry.ts';
-import { createRecord, readRecord } from './records.ts';
+import { createRecord, readRecord, recordMode } from './records.ts';
 import type { Registry } from './registry.ts';
 
 const asModel = (value: unknown) => parseWith('it', modelBody, value);
@@ -18,7 +18,8 @@ export function createFileRegistry(folder: string): Registry {
 
   return {
     async createModel(name, model) {
-      if (await createRecord(models, `${name}.json`, model)) return;
+      const mode = recordMode(model.PrimaryContainer);
+      if (await createRecord(models, `${name}.json`, model, mode)) return;
       if (isDeepStrictEqual(await this.findModel(name), model)) return;
       throw new SluiceError(
         'SpecMismatch',
@@ -44,7 +45,7 @@ export function createFileRegistry(folder: string): Registry {
         if (own) return settleTwins(group, own, versions);
         const version = (numbers.at(-1) ?? 0) + 1;
         const record: ModelPackage = { ...request, version, createdAt: new Date().toISOString() };
-        await createRecord(group, `${version}.json`, record);
+        await createRecord(group, `${version}.json`, record, recordMode(request.inference));
       }
     },
 

@@ -4,15 +4,24 @@ import { join } from 'node:path';
 import { SluiceError } from '../core/errors.ts';
 import { parseJson } from '../core/json.ts';
 
+/** The variables of a container may be secrets: only the user of the worker reads such a record. */
+export const recordMode = ({ Environment }: { Environment: Readonly<Record<string, string>> }) =>
+  Object.keys(Environment).length > 0 ? 0o600 : 0o666;
+
 /**
  * Writes a record whole or not at all: aside, then linked to its name, which fails if that is taken.
  * @returns false if that name is taken.
  */
-export async function createRecord(folder: string, name: string, record: unknown): Promise<boolean> {
+export async function createRecord(
+  folder: string,
+  name: string,
+  record: unknown,
+  mode: number,
+): Promise<boolean> {
   await mkdir(folder, { recursive: true });
   const aside = join(folder, `.${name}.${randomUUID()}`);
   try {
-    await writeFile(aside, `${JSON.stringify(record, null, 2)}\n`, { flush: true });
+    await writeFile(aside, `${JSON.stringify(record, null, 2)}\n`, { flush: true, mode });
     await link(aside, join(folder, name));
     return true;
   } catch (error) {
@@ -47,6 +56,6 @@ function damaged(file: string, reason: string): SluiceError {
   return new SluiceError(
     'StorageError',
     `The record ${file} is damaged: ${reason}. Mend it, or move it out of the registry`,
-    { details: { file } },
+    { details: { file }, retryable: false },
   );
 }

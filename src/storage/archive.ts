@@ -14,12 +14,17 @@ type Source = Extract extends AsyncIterable<infer Item> ? Item : never;
  * Opens a `model.tar.gz` that a script wrote. Only folders, files and links that stay inside are taken.
  * @throws SluiceError `OutputMissing` that names the first entry refused: absolute, `..`, leaving link, device, duplicate, bomb.
  */
-export async function extractArchive(archive: string, folder: string, limits = archiveLimits): Promise<void> {
+export async function extractArchive(
+  archive: string,
+  folder: string,
+  cancelled?: AbortSignal,
+  limits = archiveLimits,
+): Promise<void> {
   const checker = createEntryChecker(archive, limits);
   await checkIsFile(archive);
   const extract = tar.extract();
   await mkdir(folder, { recursive: true });
-  await together(archive, (signal) => [
+  await together(archive, cancelled, (signal) => [
     pipeline(createReadStream(archive), createGunzip(), extract, { signal }),
     (async () => {
       for await (const entry of extract) {
@@ -55,7 +60,7 @@ export async function packArchive(
   const checker = createEntryChecker(archive, limits);
   await checkIsFile(archive);
   const extract = tar.extract();
-  await together(archive, (signal) => [
+  await together(archive, undefined, (signal) => [
     pipeline(createReadStream(archive), createGunzip(), extract, { signal }),
     (async () => {
       for await (const entry of extract) {
@@ -70,12 +75,14 @@ export async function packArchive(
 
 /**
  * Copies `model.tar.gz` with a folder put in as `code/`, whole or not at all; a `code/` that it had is replaced.
+ * When it is cancelled, the reason of the signal is thrown.
  * SageMaker's SDK starts a training job for the same (RepackModel).
  */
 export async function repackModel(
   archive: string,
   codeFolder: string,
   target: string,
+  cancelled?: AbortSignal,
   limits = archiveLimits,
 ): Promise<void> {
   const checker = createEntryChecker(archive, limits);
@@ -89,7 +96,7 @@ export async function repackModel(
   // Opened before anything can fail: a stream that is ended while it opens would leave its file behind.
   const file = await open(aside, 'wx');
   try {
-    await together(archive, (signal) => [
+    await together(archive, cancelled, (signal) => [
       pipeline(createReadStream(archive), createGunzip(), extract, { signal }),
       (async () => {
         for await (const entry of extract) {
@@ -149,11 +156,17 @@ async function checkIsFile(archive: string): Promise<void> {
   if (!found.isFile()) throw new SluiceError('OutputMissing', `${archive} is not a file`);
 }
 
-/** Streams that end together: when one fails the others are ended, and what is to blame is thrown. */
-async function together(archive: string, start: (signal: AbortSignal) => Promise<void>[]): Promise<void> {
+/** Streams that end together: when one fails or all are cancelled the others are ended, and what is to blame is thrown. */
+async function together(
+  archive: string,
+  cancelled: AbortSignal | undefined,
+  start: (ending: AbortSignal) => Promise<void>[],
+): Promise<void> {
+  cancelled?.throwIfAborted();
   const failing = new AbortController();
   const errors: unknown[] = [];
-  const parts = start(failing.signal).map((part) =>
+  const ending = AbortSignal.any(cancelled ? [failing.signal, cancelled] : [failing.signal]);
+  const parts = start(ending).map((part) =>
     part.catch((error: unknown) => {
       errors.push(error);
       failing.abort();
@@ -161,6 +174,7 @@ async function together(archive: string, start: (signal: AbortSignal) => Promise
   );
   await Promise.all(parts);
   if (errors.length === 0) return;
+  cancelled?.throwIfAborted();
   // A refused entry closes its stream, which may be heard of earlier.
   throw asArchiveError(archive, errors.find((error) => error instanceof SluiceError) ?? errors[0]);
 }

@@ -3,18 +3,18 @@ import type { Activities } from '../activities/index.ts';
 import { errorCodes, errorTable } from '../core/errors.ts';
 import { localTaskQueue } from '../core/run.ts';
 
+/** What follows the death of a worker: its heartbeats, one every 0.4 s, are missed for this long, and a new attempt waits. */
 const common = {
+  heartbeatTimeout: '8s',
   // Unset, 1.24 lets the run close as Canceled while the activity, and so the job, goes on.
   cancellationType: 'WAIT_CANCELLATION_COMPLETED',
   retry: {
     initialInterval: '1s',
-    maximumInterval: '10s',
+    // With the time-out above within 15 s, also for a run under which one worker after the other dies.
+    maximumInterval: '5s',
     nonRetryableErrorTypes: errorCodes.filter((code) => !errorTable[code].retryable),
   },
 } satisfies ActivityOptions;
-
-/** After the death of a worker the next attempt starts so much later; activities heartbeat every 0.4 s. */
-const heartbeatTimeout = '8s';
 
 /** Something small: seconds each, given up after ten minutes of trying. */
 export const shortActivities = proxyActivities<Activities>({
@@ -28,7 +28,6 @@ export const longActivities = proxyActivities<Activities>({
   ...common,
   startToCloseTimeout: '2 hours',
   scheduleToCloseTimeout: '6 hours',
-  heartbeatTimeout,
 });
 
 /**
@@ -40,6 +39,5 @@ export function jobActivities(maxRuntimeSeconds: number) {
     ...common,
     taskQueue: localTaskQueue(workflowInfo().taskQueue),
     startToCloseTimeout: (maxRuntimeSeconds + 2 * 3600) * 1000,
-    heartbeatTimeout,
   });
 }

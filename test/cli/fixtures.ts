@@ -61,7 +61,7 @@ const shell = (script: string) => [
   `set -e; base="\${SAGEMAKER_BASE_DIR:-/opt/ml}"; echo "$STEP" >> "$LEDGER"; ${script}`,
 ];
 
-const program = join(projectFolder, 'dist/cli.js');
+export const program = join(projectFolder, 'dist/cli.js');
 
 export function createRoot(): Root {
   const path = mkdtempSync(join(tmpdir(), 'sluice-cli-'));
@@ -120,7 +120,7 @@ export function createRoot(): Root {
 function startCommand(path: string, args: readonly string[], env: Record<string, string>): Command {
   const child = spawn(process.execPath, [program, ...args], {
     cwd: path,
-    env: { ...cleanEnvironment(), SLUICE_ROOT: path, SLUICE_SKIP_SETUP: '1', ...env },
+    env: { ...commandEnvironment(path), ...env },
     stdio: ['ignore', 'pipe', 'pipe'],
   });
   const output = { stdout: '', stderr: '' };
@@ -141,10 +141,11 @@ const endOf = (child: ChildProcess) =>
     child.once('close', resolve);
   });
 
-/** Of the person who runs the tests, without what would lead the command elsewhere. */
-function cleanEnvironment(): NodeJS.ProcessEnv {
+/** Of the person who runs the tests, without what would lead a command in this root elsewhere. */
+export function commandEnvironment(root: string): NodeJS.ProcessEnv {
   const ours = /^(TEMPORAL_|SLUICE_|FORCE_COLOR$|NODE_OPTIONS$|VITEST)/;
-  return Object.fromEntries(Object.entries(process.env).filter(([name]) => !ours.test(name)));
+  const kept = Object.fromEntries(Object.entries(process.env).filter(([name]) => !ours.test(name)));
+  return { ...kept, SLUICE_ROOT: root, SLUICE_SKIP_SETUP: '1' };
 }
 
 /** Whether the process that holds the folder of the server lives. */

@@ -1,9 +1,9 @@
-import { existsSync, mkdirSync, readFileSync, utimesSync } from 'node:fs';
+import { existsSync, mkdirSync, readFileSync, statSync, utimesSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { isAlive } from '../../src/cli/host/processes.ts';
 import { startServer, type Server } from '../support/stack.ts';
-import { until } from '../support/until.ts';
+import { sleep, until } from '../support/until.ts';
 import { createRoot, jsonFrom, type Root } from './fixtures.ts';
 
 let root: Root;
@@ -45,6 +45,48 @@ describe('sluice dev', { timeout: 90_000 }, () => {
     dev.signal('SIGKILL');
     await dev.ended;
     await until(() => !isAlive(pid));
+  });
+
+  it.each([
+    ['sluice dev', () => root.dev()],
+    [
+      'the server of a run',
+      async () => {
+        const run = root.start(['run', root.pipeline({ train: 'sleep 300' })]);
+        await until(() => root.ledgerLines().includes('train'), 30);
+        return run;
+      },
+    ],
+  ])('takes %s over that was suspended, which then leaves everything to it', async (_, startFirst) => {
+    await startFirst();
+    const first = root.host()!;
+    process.kill(first.pid, 'SIGSTOP');
+    // As after the 15 s in which its holder has not renewed it.
+    const old = new Date(Date.now() - 20_000);
+    utimesSync(join(root.home, 'dev/lock'), old, old);
+    const second = await (async () => {
+      const dev = root.start(['dev']);
+      await until(() => ![undefined, first.pid].includes(root.host()?.pid), 30);
+      return dev;
+    })();
+    const state = () => ({
+      lock: statSync(join(root.home, 'dev/lock')).ino,
+      files: ['holder', 'server.json', 'temporal.pid'].map((name) =>
+        readFileSync(join(root.home, 'dev', name), 'utf8'),
+      ),
+    });
+    const before = state();
+    process.kill(first.pid, 'SIGCONT');
+    await until(() => !isAlive(first.pid), 20);
+    expect(state()).toEqual(before);
+    // Longer than the second one takes to renew the lock, and to find out that it is gone.
+    await sleep(4000);
+    expect(state()).toEqual(before);
+    expect(root.host()).toMatchObject({ pid: second.pid, lasting: true });
+    const run = await root.sluice('run', root.pipeline(), '--json');
+    expect(run.code, run.stderr).toBe(0);
+    second.signal('SIGTERM');
+    expect(await second.ended).toMatchObject({ code: 0 });
   });
 
   it('ends a recorded server on its database before it starts its own, and no other process', async () => {

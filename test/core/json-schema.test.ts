@@ -1,20 +1,11 @@
 import { readdirSync, readFileSync } from 'node:fs';
-import { createRequire } from 'node:module';
+import { Ajv2020 } from 'ajv/dist/2020.js';
 import { expect, test } from 'vitest';
 import type { Json } from '../../src/core/expressions.ts';
 import { smallPipeline } from '../support/pipelines.ts';
 
-interface Validator {
-  addSchema(schema: unknown, name: string): Validator;
-  getSchema(name: string): (value: unknown) => boolean;
-}
-
-// A validator of JSON Schema 2020-12 comes with the bundler; the one at the top of node_modules is ESLint's, which is older.
-const bundlers = createRequire(createRequire(import.meta.url).resolve('schema-utils'));
-const { Ajv2020 } = bundlers('ajv/dist/2020.js') as { Ajv2020: new (options: object) => Validator };
-
 const folder = new URL('../../', import.meta.url);
-const read = (path: string): unknown => JSON.parse(readFileSync(new URL(path, folder), 'utf8'));
+const read = (path: string) => JSON.parse(readFileSync(new URL(path, folder), 'utf8')) as object;
 const validator = new Ajv2020({
   strict: true,
   strictRequired: false,
@@ -23,8 +14,8 @@ const validator = new Ajv2020({
 });
 for (const name of ['pipeline.schema.json', 'run-input.schema.json'])
   validator.addSchema(read(`schemas/${name}`), name);
-const isPipeline = validator.getSchema('pipeline.schema.json');
-const isRunInput = validator.getSchema('run-input.schema.json');
+const isPipeline = validator.getSchema('pipeline.schema.json')!;
+const isRunInput = validator.getSchema('run-input.schema.json')!;
 
 const examples = readdirSync(new URL('examples', folder))
   .map((name) => `examples/${name}/pipeline.json`)

@@ -1,4 +1,4 @@
-import { mkdir, readdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { mkdir, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import type { ModelPackageRequest } from '../../src/core/registry.ts';
@@ -174,6 +174,18 @@ describe('versions', () => {
   });
 });
 
+it('a record with variables, which may be secrets, is for its owner alone', async () => {
+  const inference = { ...container, Environment: { API_KEY: 'secret' } };
+  await registry().createModel('secret', { PrimaryContainer: inference });
+  await registry().createModel('open', { PrimaryContainer: { ...container, Environment: {} } });
+  await registry().register({ ...request('token'), inference });
+  const modeOf = async (path: string) => (await stat(path)).mode & 0o777;
+  expect(await modeOf(models('secret.json'))).toBe(0o600);
+  expect(await modeOf(group('1.json'))).toBe(0o600);
+  await writeFile(models('ordinary'), '');
+  expect(await modeOf(models('open.json'))).toBe(await modeOf(models('ordinary')));
+});
+
 describe('a damaged record', () => {
   const damages: [what: string, text: string][] = [
     ['half a record', '{"version": 1, "pipe'],
@@ -190,6 +202,7 @@ describe('a damaged record', () => {
       expect(await failureOf(failing())).toMatchObject({
         name: 'SluiceError',
         code: 'StorageError',
+        retryable: false,
         message: expect.stringContaining(group('1.json')),
       });
     }
@@ -205,6 +218,7 @@ describe('a damaged record', () => {
     ]) {
       expect(await failureOf(failing())).toMatchObject({
         code: 'StorageError',
+        retryable: false,
         message: expect.stringContaining(models('model-1.json')),
       });
     }

@@ -1,4 +1,5 @@
 import { execFileSync } from 'node:child_process';
+import { randomBytes } from 'node:crypto';
 import {
   chmod,
   lstat,
@@ -18,6 +19,7 @@ import tar, { type Header } from 'tar-stream';
 import { beforeEach, describe, expect, it } from 'vitest';
 import { extractArchive, repackModel } from '../../src/storage/archive.ts';
 import { failureOf, folderPerTest } from '../support/folders.ts';
+import { until } from '../support/until.ts';
 
 type Member = Partial<Header> & { name: string } & { content?: string };
 
@@ -128,8 +130,8 @@ async function expectBothToRefuse(
   await mkdir(code(), { recursive: true });
   await rm(opened(), { recursive: true, force: true });
   for (const failing of [
-    () => extractArchive(archive(), opened(), limits),
-    () => repackModel(archive(), code(), target(), limits),
+    () => extractArchive(archive(), opened(), undefined, limits),
+    () => repackModel(archive(), code(), target(), undefined, limits),
   ]) {
     const failure = await failureOf(failing());
     expect(failure).toMatchObject(refused(message));
@@ -149,14 +151,14 @@ describe('an archive is refused, opened as well as repacked,', () => {
     await write({ name: 'a/b/c', content: 'x' }, { name: 'd', content: 'x' });
     await expectBothToRefuse('larger than 3 entries', { entries: 3, bytes: 100 });
     await rm(opened(), { recursive: true });
-    await extractArchive(archive(), opened(), { entries: 4, bytes: 2 });
+    await extractArchive(archive(), opened(), undefined, { entries: 4, bytes: 2 });
   });
 
   it('for more bytes than the limit, before they are written', async () => {
     await write({ name: 'zeros', content: '\0'.repeat(1_000_000) });
     await expectBothToRefuse('or 999999 bytes', { entries: 10, bytes: 999_999 });
     expect(await readdir(opened())).toEqual([]);
-    await extractArchive(archive(), opened(), { entries: 1, bytes: 1_000_000 });
+    await extractArchive(archive(), opened(), undefined, { entries: 1, bytes: 1_000_000 });
   });
 
   it('for a gzip stream that breaks off', async () => {
@@ -332,6 +334,20 @@ describe('repacking', () => {
       code: 'StorageError',
       message: expect.stringContaining(missing),
     });
+    expect(await readdir(join(folder(), 'out'))).toEqual([]);
+  });
+
+  it('is given up when it is cancelled, and leaves nothing', async () => {
+    await writeFile(join(folder(), 'model.bin'), randomBytes(40_000_000));
+    tarUp(folder(), 'model.bin');
+    const cancelled = new AbortController();
+    const reason = new Error('cancelled');
+    const failure = failureOf(repackModel(archive(), code(), target(), cancelled.signal));
+    await until(async () => (await readdir(join(folder(), 'out')).catch(() => [])).length > 0);
+    const before = performance.now();
+    cancelled.abort(reason);
+    expect(await failure).toBe(reason);
+    expect(performance.now() - before).toBeLessThan(500);
     expect(await readdir(join(folder(), 'out'))).toEqual([]);
   });
 

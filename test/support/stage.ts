@@ -15,8 +15,8 @@ export interface Stage {
   /** What a command needs to work on this stage. */
   readonly env: Readonly<Record<string, string>>;
   startWorker(env?: Record<string, string>): Promise<Running>;
-  /** Stops the server; what it returns starts one on the same ports and the same database. */
-  stopServer(): Promise<() => Promise<void>>;
+  /** Ends the server, by SIGTERM or SIGKILL; what it returns starts one on the same ports and the same database. */
+  endServer(how: 'stop' | 'kill'): Promise<() => Promise<void>>;
   /** Stops all that runs and removes the folder. */
   close(): Promise<void>;
 }
@@ -41,8 +41,8 @@ export async function openStage(name: string, options: { root?: string } = {}): 
       workers.push(worker);
       return worker;
     },
-    stopServer: async () => {
-      await server.stop();
+    endServer: async (how) => {
+      await server[how]();
       return async () => {
         server = await startServer({ dbFile, ports: [portOf(address), portOf(uiUrl)] });
       };

@@ -45,9 +45,10 @@ export interface Delivery {
   body: Record<string, unknown>;
 }
 
-/** A receiver of webhooks. */
+/** A receiver of webhooks, which may take its time to answer. */
 export async function startReceiver(
   status = 200,
+  delayMs = 0,
 ): Promise<{ url: string; deliveries: Delivery[]; close(): Promise<void> }> {
   const deliveries: Delivery[] = [];
   const server = createServer((request, response) => {
@@ -55,7 +56,7 @@ export async function startReceiver(
     request.on('data', (chunk: Buffer) => chunks.push(chunk));
     request.on('end', () => {
       deliveries.push({ headers: request.headers, body: JSON.parse(Buffer.concat(chunks).toString()) });
-      response.writeHead(status).end();
+      setTimeout(() => response.writeHead(status).end(), delayMs);
     });
   });
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));

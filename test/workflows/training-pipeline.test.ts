@@ -10,6 +10,7 @@ import {
 } from '@temporalio/worker';
 import { fileURLToPath } from 'node:url';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import type { Dependencies } from '../../src/activities/dependencies.ts';
 import { createActivities } from '../../src/activities/index.ts';
 import type { Json } from '../../src/core/expressions.ts';
 import { localTaskQueue, searchAttributes, type RunReport } from '../../src/core/run.ts';
@@ -45,8 +46,8 @@ afterEach(async () => {
   await world.remove();
 });
 
-async function startWorkers(registered = true): Promise<() => Promise<void>> {
-  const activities = createActivities(makeDependencies(world.root, engine, registered));
+async function startWorkers(registered = true, changes: Partial<Dependencies> = {}) {
+  const activities = createActivities({ ...makeDependencies(world.root, engine, registered), ...changes });
   const common = {
     connection: temporal.nativeConnection,
     activities,
@@ -374,6 +375,26 @@ describe('a run that is cancelled', () => {
     const error = (await handle.result().catch((reason: unknown) => reason)) as WorkflowFailedError;
     expect(error.cause).toBeInstanceOf(CancelledFailure);
     expect(engine.starts).toEqual([]);
+  });
+
+  it('does not wait for its model to be made', async () => {
+    await stopWorkers();
+    let making = false;
+    stopWorkers = await startWorkers(true, {
+      repackModel: (_archive, _code, _target, signal) =>
+        new Promise((_resolve, reject) => {
+          making = true;
+          signal.addEventListener('abort', () => reject(signal.reason as Error));
+        }),
+    });
+    const handle = await start({ pipeline: smallPipeline() });
+    await until(() => making);
+    const asked = Date.now();
+    await handle.cancel();
+    const error = (await handle.result().catch((reason: unknown) => reason)) as WorkflowFailedError;
+    expect(error.cause).toBeInstanceOf(CancelledFailure);
+    expect(Date.now() - asked).toBeLessThan(3000);
+    expect(statuses(await query(handle))).toMatchObject({ createModel: 'canceled', transform: 'skipped' });
   });
 
   it('does not wait for a receiver that takes no notification', async () => {

@@ -61,6 +61,7 @@ async function serve(options: HostOptions, files: HostFiles, lock: HeldLock): Pr
     cli: config.temporalCli,
     namespace: namespace(),
     files,
+    lock,
     answers: async (address) => {
       client = await (await clientModule).connectServer(address, namespace());
       return client !== null;
@@ -71,12 +72,13 @@ async function serve(options: HostOptions, files: HostFiles, lock: HeldLock): Pr
     const worker = await startWorker({ config, logger, address: server.address });
     try {
       const record = recordOf(options, server);
+      lock.assertOurs();
       writeRecord(files, record);
       options.onReady(record);
       // eslint-disable-next-line @typescript-eslint/no-unnecessary-type-assertion -- set in the callback above
       return await untilEnd(options, files, [lock, server, worker], record, client as ServerClient | null);
     } finally {
-      removeRecord(files);
+      if (lock.isOurs()) removeRecord(files);
       worker.shutdown();
       await worker.ended.catch(() => undefined);
     }
@@ -120,7 +122,7 @@ async function untilEnd(
     lock.lost.then((reason) => fail(`Another process took ${files.lock} over: ${reason}`)()),
     server.ended.then(fail(`The Temporal server ended by itself; its log: ${files.serverLog}`)),
     worker.ended.then(fail('The worker ended by itself')),
-    ...(lasting || client === null ? [] : [untilUnused(files, record, client, over.signal)]),
+    ...(lasting || client === null ? [] : [untilUnused(files, lock, record, client, over.signal)]),
   ];
   try {
     return await Promise.race(ends);
@@ -133,6 +135,7 @@ async function untilEnd(
 /** Nobody holds a lease and no run is open, seen twice in a row. */
 async function untilUnused(
   files: HostFiles,
+  lock: HeldLock,
   record: HostRecord,
   client: ServerClient,
   over: AbortSignal,
@@ -142,6 +145,7 @@ async function untilUnused(
     await new Promise((resolve) => setTimeout(resolve, 1000));
     idle = hasLeases(files) || (await client.hasOpenRuns()) ? 0 : idle + 1;
     if (idle < 2) continue;
+    lock.assertOurs();
     removeRecord(files);
     // Who took a lease before the record went away has read it; who comes later starts a host of its own.
     if (!hasLeases(files)) return { kind: 'unused' };

@@ -1,3 +1,5 @@
+import { randomUUID } from 'node:crypto';
+import * as fs from 'node:fs';
 import { readFileSync, renameSync, rmdirSync, rmSync, writeFileSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
 import lockfile from 'proper-lockfile';
@@ -15,6 +17,10 @@ const yieldMs = 6000;
 export interface HeldLock {
   /** Resolves if another process took the lock over: this one must not go on. */
   lost: Promise<string>;
+  /** Looked up now: a process that was suspended hears of it late, and must leave the files of the new holder alone. */
+  isOurs(): boolean;
+  /** @throws if another process took the lock over. */
+  assertOurs(): void;
   release(): Promise<void>;
 }
 
@@ -43,25 +49,53 @@ export async function acquireLock(
 async function tryLock(files: HostFiles): Promise<HeldLock | null> {
   let lose: (reason: string) => void = () => undefined;
   const lost = new Promise<string>((resolve) => (lose = resolve));
+  const own = `${process.pid} ${startMark(process.pid) ?? ''} ${randomUUID()}`;
+  const isOurs = () => readHolder(files) === own;
+  let held = false;
   try {
     const release = await lockfile.lock(files.folder, {
       lockfilePath: files.lock,
       stale: staleMs,
       update: staleMs / 5,
       onCompromised: (error) => lose(error.message),
+      fs: removingOnly(() => !held || isOurs()),
     });
-    writeFileSync(files.holder, `${process.pid} ${startMark(process.pid) ?? ''}`);
+    writeFileSync(files.holder, own);
+    held = true;
     return {
       lost,
+      isOurs,
+      assertOurs: () => {
+        if (!isOurs()) throw new Error(`Another process took ${files.lock} over`);
+      },
       release: async () => {
-        rmSync(files.holder, { force: true });
-        // Lost before, it is no longer ours to release.
         await release().catch(() => undefined);
+        if (isOurs()) rmSync(files.holder, { force: true });
       },
     };
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code === 'ELOCKED') return null;
     throw error;
+  }
+}
+
+/** The file system for the package, which removes the lock at release and at exit without a look at whose it is by now. */
+function removingOnly(mayRemove: () => boolean): typeof fs {
+  const rmdir = (path: string, done: fs.NoParamCallback) => {
+    if (mayRemove()) fs.rmdir(path, done);
+    else done(null);
+  };
+  const removeNow = (path: string) => {
+    if (mayRemove()) rmdirSync(path);
+  };
+  return { ...fs, rmdir, rmdirSync: removeNow } as typeof fs;
+}
+
+function readHolder({ holder }: HostFiles): string | null {
+  try {
+    return readFileSync(holder, 'utf8');
+  } catch {
+    return null;
   }
 }
 

@@ -4,6 +4,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { SluiceError } from '../../core/errors.ts';
 import { searchAttributes } from '../../core/run.ts';
 import type { HostFiles } from './files.ts';
+import type { HeldLock } from './lock.ts';
 import { choosePorts, host, type Ports } from './ports.ts';
 import { commandLine } from './processes.ts';
 
@@ -36,13 +37,15 @@ interface ServerOptions {
   cli: string;
   namespace: string;
   files: HostFiles;
+  /** Whether files and servers of this folder are still ours to touch. */
+  lock: Pick<HeldLock, 'isOurs' | 'assertOurs'>;
   /** Asked until it is true: whether the server answers. */
   answers(address: string): Promise<boolean>;
 }
 
 /** @throws SluiceError `EngineUnavailable` with what the server said, if it doesn't come up. */
 export async function startTemporalServer(options: ServerOptions): Promise<TemporalServer> {
-  await endStray(options.files);
+  await endStray(options);
   const first = await tryStart(options, await choosePorts());
   // Another program may have taken the port a moment ago.
   const server = first ?? (await tryStart(options, await choosePorts(true)));
@@ -52,6 +55,7 @@ export async function startTemporalServer(options: ServerOptions): Promise<Tempo
 }
 
 async function tryStart(options: ServerOptions, ports: Ports): Promise<TemporalServer | null> {
+  options.lock.assertOurs();
   const log = openSync(options.files.serverLog, 'w');
   const child = spawn(
     '/bin/sh',
@@ -74,7 +78,7 @@ async function tryStart(options: ServerOptions, ports: Ports): Promise<TemporalS
     // eslint-disable-next-line @typescript-eslint/no-unnecessary-condition -- changes while we wait
     if (gone) return null;
     if (Date.now() > deadline) {
-      await stopServer(child, ended, options.files);
+      await stopServer(child, ended, options);
       return null;
     }
     await sleep(30);
@@ -83,7 +87,7 @@ async function tryStart(options: ServerOptions, ports: Ports): Promise<TemporalS
     address,
     uiUrl: `http://${host}:${ports.uiPort}`,
     ended,
-    stop: () => stopServer(child, ended, options.files),
+    stop: () => stopServer(child, ended, options),
   };
 }
 
@@ -103,20 +107,25 @@ function serverArguments({ files, namespace }: ServerOptions, { port, uiPort }: 
   ];
 }
 
-async function stopServer(child: ChildProcess, ended: Promise<void>, files: HostFiles): Promise<void> {
+async function stopServer(
+  child: ChildProcess,
+  ended: Promise<void>,
+  { files, lock }: ServerOptions,
+): Promise<void> {
   child.stdin?.end();
   const patience = new AbortController();
   const late = sleep(10_000, 'late' as const, { signal: patience.signal }).catch(() => undefined);
   if ((await Promise.race([ended, late])) === 'late') signal(-(child.pid ?? 0), 'SIGKILL');
   patience.abort();
   await ended;
-  rmSync(files.serverPid, { force: true });
+  if (lock.isOurs()) rmSync(files.serverPid, { force: true });
 }
 
 /** Ends a server on this database whose host and guard were both killed: two servers would spoil the database. */
-async function endStray(files: HostFiles): Promise<void> {
+async function endStray({ files, lock }: ServerOptions): Promise<void> {
   const started = Date.now();
   for (;;) {
+    lock.assertOurs();
     const pid = recordedPid(files);
     if (pid === null || !commandLine(pid).includes(files.database)) break;
     signal(pid, Date.now() - started < 10_000 ? 'SIGTERM' : 'SIGKILL');

@@ -61,10 +61,10 @@ async function prepareEnding(work: Concluding): Promise<Ending> {
   const asideFolder = join(files.path, `commit-${randomUUID()}`);
   try {
     const outputs = await makeOutputs(work, outcome, asideFolder);
-    if (!(await exists(files.stop))) return { exit, outputs };
+    if (!exists(files.stop)) return { exit, outputs };
   } catch (error) {
     await rm(asideFolder, { recursive: true, force: true });
-    if (!(await exists(files.stop))) return { exit: failedCommit(exit, error), outputs: [] };
+    if (!exists(files.stop)) return { exit: failedCommit(exit, error), outputs: [] };
   }
   // Asked to stop while its outputs were brought home: none appears.
   await rm(asideFolder, { recursive: true, force: true });
@@ -83,7 +83,7 @@ async function makeOutputs(
   const { client, files, signal } = work;
   const made: Ending['outputs'] = [];
   for (const [index, { output, destination }] of outputsOf(work, outcome).entries()) {
-    if (await exists(destination)) {
+    if (exists(destination)) {
       throw Object.assign(new Error(`the output is there already: ${destination}`), { code: 'EEXIST' });
     }
     await mkdir(dirname(destination), { recursive: true });
@@ -129,7 +129,7 @@ async function placeOutput(aside: string, destination: string): Promise<void> {
   try {
     await rename(aside, destination);
   } catch (error) {
-    if (!hasErrorCode(error, 'ENOENT') || !(await exists(destination))) throw error;
+    if (!hasErrorCode(error, 'ENOENT') || !exists(destination)) throw error;
   }
 }
 

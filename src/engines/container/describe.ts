@@ -1,7 +1,14 @@
 import { join } from 'node:path';
 import type { JobRequest, JobState } from '../../core/jobs.ts';
 import { endedState, lostState, parseExit } from '../local/exit-record.ts';
-import { exists, readRequest, readUnlessMissing, type JobFolder } from '../local/job-folder.ts';
+import {
+  damagedReason,
+  exists,
+  readRequest,
+  readStartedAt,
+  readUnlessMissing,
+  type JobFolder,
+} from '../local/job-folder.ts';
 import { isSupervised } from '../local/liveness.ts';
 import { readLogTail } from '../local/log-tail.ts';
 import type { ContainerClient } from './client.ts';
@@ -20,21 +27,22 @@ export interface DescriberOptions {
  */
 export function createDescriber({ startSupervisor, conclusions, client }: DescriberOptions) {
   const describeUnsupervised = async (name: string, files: JobFolder, job: JobRequest): Promise<JobState> => {
-    if (await exists(join(files.path, 'outcome.json'))) {
+    if (exists(join(files.path, 'outcome.json'))) {
       await conclusions.conclude(name, job, files);
-      return (await readEnded(files, job)) ?? running('storing outputs', await startOf(files));
+      return (await readEnded(files, job)) ?? running('storing outputs', await readStartedAt(files));
     }
-    if (await exists(files.started)) {
+    if (exists(files.started)) {
       await startSupervisor(files);
       return describeLive(files);
     }
     // To start it is for `ensure`.
-    return (await exists(files.stop)) ? stopUnstarted(await client(), name, files) : { status: 'missing' };
+    return exists(files.stop) ? stopUnstarted(await client(), name, files) : { status: 'missing' };
   };
 
   return async (name: string, files: JobFolder): Promise<JobState> => {
     const record = await readRequest(files);
     if (record === null) return { status: 'missing' };
+    if (record === 'damaged') return lost(files, damagedReason);
     const ended = await readEnded(files, record.request);
     if (ended !== null) return ended;
     if (await isSupervised(files)) return describeLive(files);
@@ -48,14 +56,19 @@ async function readEnded(folder: JobFolder, request: JobRequest): Promise<JobSta
   const exit = parseExit(text);
   const tail = await readLogTail(folder.log);
   if (exit !== null) return endedState(exit, request, tail);
-  const now = new Date().toISOString();
-  return lostState((await startOf(folder)) ?? now, now, tail);
+  return lost(folder);
+}
+
+async function lost(folder: JobFolder, reason?: string): Promise<JobState> {
+  const endedAt = new Date().toISOString();
+  const startedAt = (await readStartedAt(folder)) ?? endedAt;
+  return lostState({ startedAt, endedAt }, await readLogTail(folder.log), reason);
 }
 
 async function describeLive(folder: JobFolder): Promise<JobState> {
-  const startedAt = await startOf(folder);
+  const startedAt = await readStartedAt(folder);
   if (startedAt === null) return running('starting', null);
-  const ending = (await exists(folder.stop)) || (await exists(join(folder.path, 'timed-out')));
+  const ending = exists(folder.stop) || exists(join(folder.path, 'timed-out'));
   return running(ending ? 'stopping' : 'running', startedAt);
 }
 
@@ -64,11 +77,6 @@ const running = (phase: string, startedAt: string | null): JobState => ({
   phase,
   startedAt,
 });
-
-async function startOf(folder: JobFolder): Promise<string | null> {
-  const text = await readUnlessMissing(folder.started);
-  return text === null ? null : (JSON.parse(text) as { startedAt: string }).startedAt;
-}
 
 /** Stopped before it was started: nothing ran, and nothing will. */
 async function stopUnstarted(client: ContainerClient, name: string, folder: JobFolder): Promise<JobState> {

@@ -74,7 +74,7 @@ export function createContainerEngine(options: ContainerEngineOptions): LocalEng
       checkRequest(job, null, options.frameworksDir);
       await mkdir(jobsDir, { recursive: true });
       await adopt('container', folder, { requestHash, request: job });
-      if (!(await exists(folder.exit)) && !(await isSupervised(folder))) {
+      if (!exists(folder.exit) && !(await isSupervised(folder))) {
         await start({ name, job, requestHash, files: folder, tell, signal });
       }
       return { engine: 'container', name };
@@ -84,7 +84,7 @@ export function createContainerEngine(options: ContainerEngineOptions): LocalEng
 
     async stop({ name }) {
       const folder = files(name);
-      if (!(await exists(folder.path)) || (await exists(folder.exit))) return;
+      if (!exists(folder.path) || exists(folder.exit)) return;
       await requestStop(folder);
       conclusions.giveUp(name);
     },
@@ -134,7 +134,7 @@ function createStart(
   };
 
   return async (work) => {
-    if (!(await exists(work.files.started))) await prepare(work);
+    if (!exists(work.files.started)) await prepare(work);
     work.signal.throwIfAborted();
     await startSupervisor(work.files);
   };

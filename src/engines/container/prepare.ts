@@ -39,7 +39,7 @@ const driverImage = 'sluice/sklearn:1.2-1';
  */
 export async function createContainers(options: PrepareOptions): Promise<void> {
   const populated = join(options.files.path, 'populated');
-  if (await exists(populated)) return;
+  if (exists(populated)) return;
   try {
     await createAll(options);
     await writeFile(populated, '');

@@ -71,8 +71,11 @@ export function endedState(
 }
 
 /** A job that ended without a record. */
-export function lostState(startedAt: string, endedAt: string, logTail: readonly string[]): EndedJobState {
-  const reason = 'its supervisor was killed, or the machine went down';
+export function lostState(
+  { startedAt, endedAt }: Pick<ExitRecord, 'startedAt' | 'endedAt'>,
+  logTail: readonly string[],
+  reason = 'its supervisor was killed, or the machine went down',
+): EndedJobState {
   return { status: 'failed', code: 'JobLost', reason, exitCode: null, startedAt, endedAt, logTail };
 }
 
@@ -101,6 +104,7 @@ function explainFailure(exit: ExitRecord, limit: number): { code: JobFailureCode
 
 function explainExit(exit: ExitRecord): { code: JobFailureCode; reason: string } | null {
   if (exit.exitCode === 0) {
+    if (exit.error !== null) return { code: 'JobFailed', reason: exit.error };
     return exit.messageInvalid ? { code: 'JobFailed', reason: '/opt/ml/output/message is not UTF-8' } : null;
   }
   const how = howItEnded(exit);

@@ -1,4 +1,4 @@
-import { lstat, readdir, stat } from 'node:fs/promises';
+import { lstat, readdir, realpath, stat } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import { SluiceError } from '../../core/errors.ts';
 import type { TransformJob } from '../../core/jobs.ts';
@@ -54,19 +54,35 @@ async function statInput(what: string, path: string) {
   }
 }
 
-/** The files of a transform job's input. @throws SluiceError `InvalidInput` if there are none. */
+/** The files of a transform job's input. @throws SluiceError `InvalidInput` if there are none, or one lies elsewhere. */
 export async function findBatch(
   job: string,
   { body }: TransformJob,
   localPath: (uri: string) => string,
 ): Promise<FoundBatch> {
   const path = withoutFinalSlash(localPath(body.TransformInput.DataSource.S3DataSource.S3Uri));
-  const info = await statInput(`${job}: TransformInput`, path);
+  const what = `${job}: TransformInput`;
+  const info = await statInput(what, path);
   const files = info.isDirectory() ? await filesBelow(path) : [{ path, name: basename(path) }];
+  if (info.isDirectory()) await refuseLeavingLinks(what, path, files);
   if (files.length > 0) return { path, files };
   throw new SluiceError('InvalidInput', `${job}: TransformInput: ${path} is an empty folder`, {
     details: { path },
   });
+}
+
+/** What such a link names would be sent to the model though it was never given as input. */
+async function refuseLeavingLinks(what: string, folder: string, files: FoundBatch['files']): Promise<void> {
+  const top = await realpath(folder);
+  for (const { path } of files) {
+    const target = await realpath(path);
+    if (target.startsWith(`${top}/`)) continue;
+    throw new SluiceError(
+      'InvalidInput',
+      `${what}: ${path} is a link that leaves the input folder; put a copy of ${target} in its place`,
+      { details: { path, target } },
+    );
+  }
 }
 
 /** Every file below the folder, hidden ones too, as below an S3 prefix; links to files count as files. */

@@ -1,3 +1,4 @@
+import { existsSync } from 'node:fs';
 import { mkdir, readdir, readFile, rename, rm, stat, writeFile } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import { randomUUID } from 'node:crypto';
@@ -63,11 +64,29 @@ interface RequestRecord {
 
 export type LocalEngineName = 'process' | 'container';
 
-/** The request that the job was made from; null if there is no such job. */
-export async function readRequest(files: JobFolder): Promise<RequestRecord | null> {
+/**
+ * The request that the job was made from; null if there is no such job. It was whole before the folder got its name, but a
+ * machine that lost its power may not have kept it.
+ */
+export async function readRequest(files: JobFolder): Promise<RequestRecord | 'damaged' | null> {
   const text = await readUnlessMissing(files.request);
-  // Ours, and whole: it was there before the folder got its name.
-  return text === null ? null : (JSON.parse(text) as RequestRecord);
+  if (text === null) return null;
+  try {
+    return JSON.parse(text) as RequestRecord;
+  } catch {
+    return 'damaged';
+  }
+}
+
+/** When the job was started; null if it was not. */
+export async function readStartedAt(files: JobFolder): Promise<string | null> {
+  const text = await readUnlessMissing(files.started);
+  if (text === null) return null;
+  try {
+    return (JSON.parse(text) as { startedAt: string }).startedAt;
+  } catch {
+    return (await stat(files.started)).mtime.toISOString();
+  }
 }
 
 /**
@@ -95,13 +114,20 @@ export async function adopt(
   checkSame(engine, basename(files.path), known, record.requestHash);
 }
 
-/** @throws SluiceError `SpecMismatch` */
+export const damagedReason = 'the record of its request is damaged, as after a loss of power';
+
+/** @throws SluiceError `SpecMismatch`; `JobLost` if the record is damaged. */
 export function checkSame(
   engine: LocalEngineName,
   name: string,
-  known: RequestRecord,
+  known: RequestRecord | 'damaged',
   requestHash: string,
 ): void {
+  if (known === 'damaged') {
+    throw new SluiceError('JobLost', `The job ${name} is there already, but ${damagedReason}`, {
+      details: { jobName: name },
+    });
+  }
   const other = known.engine ?? 'process';
   if (known.requestHash === requestHash && other === engine) return;
   const from = other === engine ? 'from another request' : `by the ${other} engine`;
@@ -140,15 +166,19 @@ async function describeFolder(
 ): Promise<LocalJob | null> {
   const record = await readRequest(files);
   const info = await stat(files.request).catch(nullIfMissing);
-  if (record === null || info === null || (record.engine ?? 'process') !== engine) return null;
-  return { name, tags: record.request.tags, createdAt: info.mtime, state: await stateOf(files) };
+  if (record === null || info === null) return null;
+  // Of a damaged one nobody knows the engine; somebody has to name it.
+  const owner = record === 'damaged' ? 'process' : (record.engine ?? 'process');
+  if (owner !== engine) return null;
+  const tags = record === 'damaged' ? {} : record.request.tags;
+  return { name, tags, createdAt: info.mtime, state: await stateOf(files) };
 }
 
 async function stateOf(files: JobFolder): Promise<LocalJob['state']> {
-  if (await exists(files.exit)) return 'ended';
+  if (exists(files.exit)) return 'ended';
   if ((await isAlive(files)) || (await isSupervised(files))) return 'running';
-  if (!(await exists(files.started))) return 'prepared';
-  return (await exists(files.exit)) ? 'ended' : 'lost';
+  if (!exists(files.started)) return 'prepared';
+  return exists(files.exit) ? 'ended' : 'lost';
 }
 
 /** Removes a job and all that it left. @returns false, and does nothing, if it is still running. */
@@ -184,8 +214,9 @@ export async function removeLeftovers(jobsDir: string): Promise<string[]> {
   return removed;
 }
 
-export async function exists(path: string): Promise<boolean> {
-  return (await stat(path).catch(nullIfMissing)) !== null;
+/** Synchronous, for it is asked at every poll: making an error of each "no" takes several times as long as the answer. */
+export function exists(path: string): boolean {
+  return existsSync(path);
 }
 
 export async function readUnlessMissing(path: string): Promise<string | null> {

@@ -8,9 +8,11 @@ import {
   listJobs,
   removeJob,
   checkSame,
+  damagedReason,
   exists,
   jobFolder,
   readRequest,
+  readStartedAt,
   readUnlessMissing,
   type JobFolder,
 } from '../local/job-folder.ts';
@@ -37,7 +39,7 @@ export interface ProcessEngineOptions {
   baseEnvironment?: Readonly<Record<string, string>>;
   findModel(name: string): Promise<ModelBody>;
   /** Unpacks a model.tar.gz, and refuses what would leave the folder. */
-  extractModel(uri: string, intoFolder: string): Promise<void>;
+  extractModel(uri: string, intoFolder: string, signal: AbortSignal): Promise<void>;
   localPath(uri: string): string;
 }
 
@@ -65,11 +67,19 @@ export function createProcessEngine(options: ProcessEngineOptions): LocalEngine 
         isolation ??= await chooseIsolation(options.isolation, supervisorPython);
         const setting = { ...settingOf(options), supervisorPython, isolation };
         await mkdir(jobsDir, { recursive: true });
-        const made = await prepareJob({ ...options, name, job, requestHash: hash, files: folder, setting });
+        const made = await prepareJob({
+          ...options,
+          name,
+          job,
+          requestHash: hash,
+          files: folder,
+          setting,
+          signal,
+        });
         if (!made) await adopt(name, folder, hash);
       }
       signal.throwIfAborted();
-      if (!(await exists(folder.started))) await startSupervisor(folder);
+      if (!exists(folder.started)) await startSupervisor(folder);
       return { engine: 'process', name };
     },
 
@@ -77,14 +87,14 @@ export function createProcessEngine(options: ProcessEngineOptions): LocalEngine 
 
     async stop({ name }) {
       const folder = files(name);
-      if ((await exists(folder.path)) && !(await exists(folder.exit))) await requestStop(folder);
+      if (exists(folder.path) && !exists(folder.exit)) await requestStop(folder);
     },
 
     list: () => listJobs(jobsDir, 'process'),
 
     remove: (name) => removeJob(jobsDir, name),
 
-    pollIntervalMs: (elapsedMs) => Math.min(250, Math.max(5, Math.round(elapsedMs / 40))),
+    pollIntervalMs: (elapsedMs) => Math.min(250, Math.max(5, Math.round(elapsedMs / 60))),
   };
 }
 
@@ -119,31 +129,31 @@ async function describeJob(folder: JobFolder): Promise<JobState> {
   const ended = await readEnded(folder);
   if (ended !== null) return ended;
   if (await isAlive(folder)) return describeLive(folder);
-  const started = await readUnlessMissing(folder.started);
+  const startedAt = await readStartedAt(folder);
   // Made but never started, it has nothing that could be lost: to ensure it starts it.
-  if (started === null) return { status: 'missing' };
+  if (startedAt === null) return { status: 'missing' };
   const endedMeanwhile = await readEnded(folder);
   if (endedMeanwhile !== null) return endedMeanwhile;
-  return lostState(startedAt(started), new Date().toISOString(), await readLogTail(folder.log));
+  const times = { startedAt, endedAt: new Date().toISOString() };
+  return lostState(times, await readLogTail(folder.log));
 }
 
 async function describeLive(folder: JobFolder): Promise<JobState> {
-  const started = await readUnlessMissing(folder.started);
-  if (started === null) return { status: 'running', phase: 'starting', startedAt: null };
+  const startedAt = await readStartedAt(folder);
+  if (startedAt === null) return { status: 'running', phase: 'starting', startedAt };
   const supervised = await isSupervised(folder);
   if (!supervised) await killOrphans(folder);
-  const stopping = !supervised || (await exists(folder.stop));
-  return { status: 'running', phase: stopping ? 'stopping' : 'running', startedAt: startedAt(started) };
+  const stopping = !supervised || exists(folder.stop);
+  return { status: 'running', phase: stopping ? 'stopping' : 'running', startedAt };
 }
 
 async function readEnded(folder: JobFolder): Promise<JobState | null> {
+  if (!exists(folder.exit)) return null;
   const text = await readUnlessMissing(folder.exit);
   const exit = text === null ? null : parseExit(text);
+  if (exit === null) return null;
   const record = await readRequest(folder);
-  if (exit === null || record === null) return null;
+  if (record === null) return null;
+  if (record === 'damaged') return lostState(exit, await readLogTail(folder.log), damagedReason);
   return endedState(exit, record.request, await readLogTail(folder.log));
-}
-
-function startedAt(started: string): string {
-  return (JSON.parse(started) as { startedAt: string }).startedAt;
 }

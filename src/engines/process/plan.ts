@@ -44,10 +44,10 @@ export function planText(setting: JobSetting): string {
     ...Object.entries(settings(setting)).map(([name, value]) => ['set', name, value] as const),
     ...Object.entries(environment(setting)).map(([name, value]) => ['env', name, value] as const),
     ...command(setting).map((argument) => ['arg', '', argument] as const),
-    ...(setting.isolation === 'namespaces'
-      ? setting.inputs.map(({ source, target }) => ['input', source, target] as const)
-      : []),
+    ...inputs(setting),
     ...outputs(setting),
+    // Without it the plan is not whole, and the job does not start.
+    ['end', '', ''],
   ];
   for (const field of records.flat()) {
     if (field.includes('\0')) {
@@ -122,6 +122,14 @@ function command(setting: JobSetting): string[] {
 function localise(setting: JobSetting, text: string): string {
   if (setting.isolation === 'namespaces') return text;
   return text.replace(/(^|=)\/opt\/ml(?=\/|$)/, (_match, before: string) => before + baseFolder(setting));
+}
+
+/** To be mounted, or watched where nothing keeps the job from writing to them; the folder of the model is a copy of its own. */
+function inputs({ isolation, inputs: found, folder }: JobSetting): (readonly [string, string, string])[] {
+  if (isolation === 'namespaces') return found.map(({ source, target }) => ['input', source, target]);
+  return found
+    .filter(({ source }) => !source.startsWith(`${folder}/`))
+    .map(({ source }) => ['watch', source, '']);
 }
 
 function outputs(setting: JobSetting): (readonly [string, string, string])[] {

@@ -15,7 +15,8 @@ export interface PrepareOptions {
   files: JobFolder;
   setting: Omit<JobSetting, 'name' | 'job' | 'folder' | 'inputs' | 'model'>;
   findModel(name: string): Promise<ModelBody>;
-  extractModel(uri: string, intoFolder: string): Promise<void>;
+  extractModel(uri: string, intoFolder: string, signal: AbortSignal): Promise<void>;
+  signal: AbortSignal;
 }
 
 /** Makes the whole folder aside and renames it, so that nobody finds half of one. @returns false if there was one already. */
@@ -44,7 +45,8 @@ export async function prepareJob(options: PrepareOptions): Promise<boolean> {
       ...inputs.map((input) => placeInput(aside, setting, input)),
     ]);
     if (job.kind === 'Transform' && model !== null) {
-      await options.extractModel(model.PrimaryContainer.ModelDataUrl, join(aside.path, 'model'));
+      const { ModelDataUrl } = model.PrimaryContainer;
+      await options.extractModel(ModelDataUrl, join(aside.path, 'model'), options.signal);
       await writeTransformConfig(aside, setting, job);
     }
     return await renameUnlessThere(aside.path, files.path);

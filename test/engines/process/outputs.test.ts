@@ -7,6 +7,7 @@ import {
   readFileSync,
   rmSync,
   statSync,
+  symlinkSync,
   writeFileSync,
 } from 'node:fs';
 import { join } from 'node:path';
@@ -245,6 +246,26 @@ describe.each(isolations)('a transform job, isolation %s', (isolation) => {
     expect(readdirSync(out, { recursive: true }).sort()).toEqual(['a.csv.out', 'deep', 'deep/b.csv.out']);
     expect(readFileSync(join(out, 'a.csv.out'), 'utf8')).toBe('>:A\n>:B\n');
     if (isolation === 'namespaces') expect(bench.log('folder')).toContain('Read-only file system');
+  });
+
+  it('takes links to files of its input folder, and refuses those that leave it', async () => {
+    const input = writeFiles(join(bench.folder, 'linked'), { 'a.csv': 'a\n', 'deep/b.csv': 'c\n' });
+    const outside = join(writeFiles(join(bench.folder, 'linked-not'), { 'secret.csv': 's\n' }), 'secret.csv');
+    symlinkSync('../a.csv', join(input, 'deep/again.csv'));
+    symlinkSync('nowhere', join(input, 'broken.csv'));
+    const out = join(bench.folder, 'linked-answers');
+    expect(await run('linked', job(input, out))).toMatchObject({ status: 'succeeded', records: 3 });
+    for (const [place, target] of [
+      ['one.csv', outside],
+      ['deep/two.csv', '../../linked-not/secret.csv'],
+    ] as const) {
+      symlinkSync(target, join(input, place));
+      await expect(run('leaving', job(input, `${out}-2`))).rejects.toMatchObject({
+        code: 'InvalidInput',
+        message: expect.stringContaining(`${join(input, place)} is a link that leaves the input folder`),
+      });
+      rmSync(join(input, place));
+    }
   });
 
   it('is refused without input', async () => {

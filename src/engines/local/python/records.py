@@ -42,6 +42,10 @@ def write_beside(name, record):
     path = "%s.%d" % (name, os.getpid())
     with open(path, "w", encoding="utf-8") as file:
         file.write(to_json(record))
+        if name == "exit.json":
+            # The end of a job of hours is worth the milliseconds; without, a loss of power could leave an empty file.
+            file.flush()
+            os.fsync(file.fileno())
     return path
 
 

@@ -15,7 +15,7 @@ class Stopped(Exception):
 def conclude(plan, ending, stop_requested):
     """The ending with the job's own words; commits the outputs if it succeeded."""
     ending["failure"] = _read_failure()
-    if ending["exitCode"] != 0:
+    if ending["exitCode"] != 0 or ending["error"] is not None:
         return ending
     if plan.settings["kind"] == "Processing":
         ending.update(_read_message())

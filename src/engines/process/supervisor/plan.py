@@ -14,7 +14,10 @@ class Plan:
         self.environment = {}
         self.arguments = []
         self.inputs = []
+        self.watched = []
         self.outputs = []
+        # Power that was lost may have cut it: half a command, or one without its outputs, must not run.
+        self.whole = data.endswith(b"\0end\0\0\0")
         for kind, name, value in zip(fields[0::3], fields[1::3], fields[2::3]):
             self._add(kind.decode(), os.fsdecode(name), os.fsdecode(value))
 
@@ -27,9 +30,11 @@ class Plan:
             self.arguments.append(value)
         elif kind == "input":
             self.inputs.append((name, value))
+        elif kind == "watch":
+            self.watched.append(name)
         elif kind in ("move", "archive", "optional-archive"):
             self.outputs.append((kind, name, value))
-        else:
+        elif kind != "end":
             raise ValueError("unknown record in the plan: " + kind)
 
 

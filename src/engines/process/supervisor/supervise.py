@@ -26,7 +26,9 @@ def supervise(folder):
     _answer_engine("started" if claimed else "taken")
     if not claimed:
         return
-    if os.path.exists("stop"):
+    if not plan.whole:
+        ending = {"outcome": "lost", "error": "the plan of its folder is damaged, as after a loss of power; nothing was run"}
+    elif os.path.exists("stop"):
         ending = {"outcome": "stopped"}
     else:
         ending = _run(plan, files)
@@ -54,6 +56,7 @@ def _run(plan, files):
     wake = wake_up_on(signal.SIGTERM, signal.SIGINT)
     signal.signal(signal.SIGHUP, signal.SIG_IGN)
     killed_before = _out_of_memory_kills()
+    inputs = _look_at_inputs(plan)
     job = Job(plan, files)
     # Only now, so that it is loaded while the job runs.
     from outputs import conclude
@@ -62,7 +65,28 @@ def _run(plan, files):
     if ending["outcome"] != "exited":
         return ending
     ending["outOfMemory"] = killed_before != _out_of_memory_kills()
+    if ending["exitCode"] == 0:
+        ending["error"] = _complain_of_inputs(inputs)
     return conclude(plan, ending, lambda: _stop_requested(files["control"], wake))
+
+
+def _look_at_inputs(plan):
+    if not plan.watched:
+        return {}
+    from inputs import look
+
+    return look(plan.watched)
+
+
+def _complain_of_inputs(seen):
+    if not seen:
+        return None
+    from inputs import first_change
+
+    changed = first_change(seen)
+    if changed is None:
+        return None
+    return "the job wrote to its input %s, which on this machine nothing prevents; inputs are to be read only" % changed
 
 
 def _stop_requested(control, wake):
