@@ -42,9 +42,9 @@ class Api:
         filters = json.dumps({"type": ["container"], "label": [label]})
         return self._open("/events?" + urlencode({"since": "%.9f" % since, "filters": filters}))
 
-    def logs(self, name, since):
+    def logs(self, name, since, follow=True):
         """A response of frames, ended when the container is; None if there is no such container."""
-        query = {"stdout": 1, "stderr": 1, "follow": 1, "timestamps": 1, "since": since}
+        query = {"stdout": 1, "stderr": 1, "follow": int(follow), "timestamps": 1, "since": since}
         return self._open("/containers/%s/logs?%s" % (quote(name), urlencode(query)))
 
     def _call(self, method, path):

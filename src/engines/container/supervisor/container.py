@@ -1,5 +1,9 @@
 """One container of the job, as the engine last described it."""
 
+# "stopping", "stopped" and "initialized" are Podman's.
+LIVE = ("initialized", "running", "paused", "restarting", "removing", "stopping")
+OVER = ("exited", "stopped")
+
 
 class Container:
     def __init__(self, name, role, prefix):
@@ -43,7 +47,7 @@ class Container:
 
     @property
     def is_live(self):
-        return self._status in ("running", "paused", "restarting", "removing")
+        return self._status in LIVE
 
     @property
     def is_open(self):
@@ -51,7 +55,7 @@ class Container:
 
     @property
     def is_good(self):
-        return self._status == "exited" and self._state["ExitCode"] == 0
+        return self._status in OVER and self._state["ExitCode"] == 0
 
     @property
     def was_killed(self):

@@ -1,4 +1,5 @@
 """Brings the logs of the job's containers into the one file `log.txt`."""
+import os
 import struct
 import threading
 
@@ -22,28 +23,51 @@ class Log:
             self._file.write(data)
 
 
-def follow(api, name, prefix, log, over):
-    """A thread that ends when the container has no more to say. `over` is set when the job is."""
-    thread = threading.Thread(target=_follow, args=(api, name, prefix, log, over), daemon=True)
-    thread.start()
-    return thread
+def follow(api, container, log, over):
+    """A reader that ends when the container has no more to say. `over` is set when the job is."""
+    return Reader(api, container.name, container.prefix, log, over)
 
 
-def _follow(api, name, prefix, log, over):
-    writer = _Writer(prefix, log)
-    last = False
-    while not last:
-        # Once more after the end of the job: the engine may have been away when the container said its last words.
-        last = over.is_set()
-        try:
-            answer = api.logs(name, writer.resume())
-            if answer is None:
-                break
-            _copy(answer, writer)
-        except Unreachable:
-            pass
-        over.wait(RETRY_SECONDS)
-    writer.close()
+def write_anew(api, containers, path):
+    """Podman's stream leaves lines out when a container is quick, and its times have no fractions; what it has kept is whole."""
+    log = Log(path + ".new")
+    for container in containers:
+        writer = _Writer(container.prefix, log)
+        answer = api.logs(container.name, 0, follow=False)
+        if answer is None:
+            return
+        _copy(answer, writer)
+        writer.close()
+    os.rename(path + ".new", path)
+
+
+class Reader(threading.Thread):
+    def __init__(self, api, name, prefix, log, over):
+        super().__init__(daemon=True)
+        self._api = api
+        self._name = name
+        self._writer = _Writer(prefix, log)
+        self._over = over
+        self.start()
+
+    @property
+    def leaves_out(self):
+        return self._writer.times_are_coarse
+
+    def run(self):
+        last = False
+        while not last:
+            # Once more after the end of the job: the engine may have been away when the container said its last words.
+            last = self._over.is_set()
+            try:
+                answer = self._api.logs(self._name, self._writer.resume())
+                if answer is None:
+                    break
+                _copy(answer, self._writer)
+            except Unreachable:
+                pass
+            self._over.wait(RETRY_SECONDS)
+        self._writer.close()
 
 
 def _copy(answer, writer):
@@ -72,6 +96,10 @@ class _Writer:
         # Parts of a long line share their time.
         self._written_at_last = 0
         self._to_skip = 0
+
+    @property
+    def times_are_coarse(self):
+        return bool(self._last) and b"." not in self._last
 
     def resume(self):
         """Since when the log is wanted: Unix time with nanoseconds. What has that very time comes once more."""

@@ -13,9 +13,10 @@ import time
 
 from api import Api, Unreachable
 from container import Container
-from logs import Log, follow
+from logs import Log, follow, write_anew
 from records import claim, now
 
+LOG = "log.txt"
 TIMED_OUT = "timed-out"
 TERM, KILL = int(signal.SIGTERM), int(signal.SIGKILL)
 # Events say when to look; this is for those that were missed.
@@ -100,7 +101,7 @@ class Job:
         self._grace = plan["stopGraceSeconds"]
         self._deadline = time.monotonic() + _remaining(plan["maxRuntimeSeconds"])
         self._control = control
-        self._log = Log("log.txt")
+        self._log = Log(LOG)
         self._news = queue.Queue()
         self._over = threading.Event()
         # When those that were asked to end are killed.
@@ -116,10 +117,19 @@ class Job:
             if time.monotonic() > self._deadline + PATIENCE_SECONDS:
                 return None
         self._over.set()
-        for container in self._containers:
-            if container.log is not None:
-                container.log.join()
+        self._complete_log()
         return {"endedAt": now(), "cause": self._cause(), "containers": [one.facts() for one in self._containers]}
+
+    def _complete_log(self):
+        readers = [container.log for container in self._containers if container.log is not None]
+        for reader in readers:
+            reader.join()
+        try:
+            if any(reader.leaves_out for reader in readers):
+                write_anew(self._api, self._containers, LOG)
+        except Unreachable:
+            # Then the log stays as it is.
+            pass
 
     def _take_a_step(self):
         """True when nothing of the job is left to run."""
@@ -144,7 +154,7 @@ class Job:
             if container.is_waiting and self._may_start():
                 container.start(self._api)
             if container.log is None and container.has_started:
-                container.log = follow(self._api, container.name, container.prefix, self._log, self._over)
+                container.log = follow(self._api, container, self._log, self._over)
 
     def _may_start(self):
         return self._kill_at is None and not _stop_requested() and not self._has_failed()

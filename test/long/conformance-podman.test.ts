@@ -1,0 +1,39 @@
+import { rmSync } from 'node:fs';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll } from 'vitest';
+import { createContainerTarget, frameworkImage } from '../conformance/container-target.ts';
+import { testConformance } from '../conformance/harness.ts';
+import { createLocalStorage } from '../conformance/local-storage.ts';
+import { giveWorkerSecrets } from '../conformance/worker-variables.ts';
+import { command } from '../support/commands.ts';
+import { baseImage, whyNoDocker } from '../support/docker.ts';
+import { startPodman, type Podman } from '../support/podman.ts';
+import { needsDockerAnd } from '../support/real-parts.ts';
+
+/** The same table by Podman's socket: the base image comes from Docker, for no registry may be in reach. */
+const isReady = needsDockerAnd('podman', 'netavark', 'docker-init') && whyNoDocker === undefined;
+const folder = await mkdtemp(join(tmpdir(), 'sluice-podman-'));
+const local = createLocalStorage(frameworkImage);
+let podman: Podman | undefined;
+
+beforeAll(async () => {
+  if (!isReady) return;
+  podman = await startPodman(folder);
+  const archive = join(folder, 'base.tar');
+  await command('docker', ['save', '--output', archive, baseImage]);
+  await command('podman', ['--remote', '--url', `unix://${podman.socket}`, 'load', '--input', archive]);
+}, 300_000);
+afterAll(async () => {
+  await podman?.close();
+  rmSync(local.folder, { recursive: true, force: true });
+  await rm(folder, { recursive: true, force: true });
+});
+giveWorkerSecrets();
+
+const target = createContainerTarget(local, { host: `unix://${join(folder, 'podman', 'podman.sock')}` });
+testConformance(
+  target,
+  isReady ? target : { unavailable: whyNoDocker ?? 'Podman or a part of it is missing' },
+);
