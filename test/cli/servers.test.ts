@@ -1,7 +1,9 @@
 import { existsSync, mkdirSync, readFileSync, statSync, utimesSync } from 'node:fs';
+import { once } from 'node:events';
+import { createServer, type AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import { isAlive } from '../../src/cli/host/processes.ts';
+import { isAlive, listensOn } from '../../src/cli/host/processes.ts';
 import { startServer, type Server } from '../support/stack.ts';
 import { sleep, until } from '../support/until.ts';
 import { createRoot, jsonFrom, type Root } from './fixtures.ts';
@@ -11,6 +13,34 @@ beforeEach(() => {
   root = createRoot();
 });
 afterEach(() => root.remove());
+
+describe('the ports of a server', { timeout: 90_000 }, () => {
+  it('are those of its own, when two of different folders start at once', async () => {
+    const other = createRoot();
+    try {
+      const ended = await Promise.all(
+        [root, other].map((one) => one.sluice('run', one.pipeline(), '--json')),
+      );
+      expect(ended.map(({ code, stderr }) => [code, code === 0 ? '' : stderr])).toEqual([
+        [0, ''],
+        [0, ''],
+      ]);
+      expect(jsonFrom(ended[0]!).workflowId).not.toBe(jsonFrom(ended[1]!).workflowId);
+    } finally {
+      await other.remove();
+    }
+  });
+
+  it('are told by the process that listens on them', async () => {
+    const server = createServer().listen(0, '127.0.0.1');
+    await once(server, 'listening');
+    const { port } = server.address() as AddressInfo;
+    expect(listensOn(process.pid, port)).toBe(true);
+    expect(listensOn(process.ppid, port)).toBe(false);
+    await new Promise((resolve) => server.close(resolve));
+    expect(listensOn(process.pid, port)).toBe(false);
+  });
+});
 
 describe('sluice dev', { timeout: 90_000 }, () => {
   it('waits for the server of a run that has just ended', async () => {

@@ -1,5 +1,5 @@
-import { execFileSync } from 'node:child_process';
-import { readFileSync } from 'node:fs';
+import { execFileSync, spawnSync } from 'node:child_process';
+import { readdirSync, readFileSync, readlinkSync } from 'node:fs';
 
 /** Whether a process of that id is there, ours or not. */
 export function isAlive(pid: number): boolean {
@@ -34,6 +34,42 @@ export function commandLine(pid: number): string {
   }
   try {
     return execFileSync('ps', ['-o', 'command=', '-p', `${pid}`], { encoding: 'utf8' });
+  } catch {
+    return '';
+  }
+}
+
+/** Whether the process is the one that listens on this port of {@link host}: another may have been quicker to take it. */
+export function listensOn(pid: number, port: number): boolean {
+  if (process.platform !== 'linux') {
+    const { stdout } = spawnSync('/usr/sbin/lsof', ['-nP', '-t', `-iTCP:${port}`, '-sTCP:LISTEN'], {
+      encoding: 'utf8',
+    });
+    return stdout.split('\n').includes(String(pid));
+  }
+  const sockets = listeningSockets(port);
+  const folder = `/proc/${pid}/fd`;
+  try {
+    return readdirSync(folder).some((name) => sockets.has(linkOf(`${folder}/${name}`)));
+  } catch {
+    // It has ended.
+    return false;
+  }
+}
+
+/** As the links in `/proc/<pid>/fd` name them. */
+function listeningSockets(port: number): Set<string> {
+  const listening = '0A';
+  const local = `:${port.toString(16).toUpperCase().padStart(4, '0')}`;
+  const rows = readFileSync('/proc/net/tcp', 'utf8').trim().split('\n').slice(1);
+  const fields = rows.map((row) => row.trim().split(/\s+/));
+  const found = fields.filter(([, address, , state]) => address?.endsWith(local) && state === listening);
+  return new Set(found.map((row) => `socket:[${row[9] ?? ''}]`));
+}
+
+function linkOf(path: string): string {
+  try {
+    return readlinkSync(path);
   } catch {
     return '';
   }
