@@ -14,6 +14,7 @@ export default defineConfig({
     hookTimeout: 120_000,
     restoreMocks: true,
     // The set-up is done; an edit in mid-run must not build anew under the tests that start the command.
-    env: { SLUICE_SKIP_SETUP: '1' },
+    // A container engine of this machine must not change what is tested; tests of containers ask for it.
+    env: { SLUICE_SKIP_SETUP: '1', SLUICE_LOCAL_ENGINE: 'process' },
   },
 });

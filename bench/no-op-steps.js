@@ -29,7 +29,7 @@ export async function noOpSteps(rounds) {
     stack.client.workflow.execute('sequence', {
       taskQueue: stack.config.taskQueue,
       workflowId: `bench-${randomUUID()}`,
-      args: [{ count, request: noOpRequest() }],
+      args: [{ count, request: noOpRequest(), engine: 'process' }],
     });
   try {
     await run(6);

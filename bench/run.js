@@ -3,19 +3,33 @@ import { cpus, totalmem } from 'node:os';
 import { join } from 'node:path';
 import { abalone } from './abalone.js';
 import { bigInput } from './big-input.js';
+import { containerAbalone } from './container-abalone.js';
+import { containerCancel } from './container-cancel.js';
+import { whyNoContainers } from './container-engine.js';
+import { containerNoOp } from './container-no-op.js';
+import { containerOutput } from './container-output.js';
 import { noOpSteps } from './no-op-steps.js';
 import { manyRuns } from './many-runs.js';
 import { projectFolder } from './stack.js';
 import { startUp } from './start-up.js';
 
 /** `npm run bench`: every figure, or those whose name is given: `npm run bench -- abalone`. */
-const figures = { startUp, noOpSteps, abalone, bigInput, manyRuns };
-const rounds = { startUp: 5, noOpSteps: 5, abalone: 5, bigInput: 7, manyRuns: 1 };
+const ofContainers = { containerNoOp, containerAbalone, containerOutput, containerCancel };
+const figures = { startUp, noOpSteps, abalone, bigInput, manyRuns, ...ofContainers };
+const rounds = {
+  ...{ startUp: 5, noOpSteps: 5, abalone: 5, bigInput: 7, manyRuns: 1 },
+  ...{ containerNoOp: 15, containerAbalone: 5, containerOutput: 3, containerCancel: 11 },
+};
 
 const wanted = process.argv.slice(2);
 const rows = [];
 for (const [name, measure] of Object.entries(figures)) {
   if (wanted.length > 0 && !wanted.includes(name)) continue;
+  const reason = name in ofContainers ? await whyNoContainers() : null;
+  if (reason !== null) {
+    console.error(`${name}: skipped, ${reason}`);
+    continue;
+  }
   console.error(`${name}…`);
   const measured = await measure(rounds[name]);
   rows.push(...measured);

@@ -3,12 +3,12 @@ import { jobName } from '../dist/core/job-name.js';
 import { jobActivities } from '../dist/workflows/proxies.js';
 
 /** Runs the same job so many times in sequence, each under a name of its own: what a step costs that does nothing. */
-export async function sequence({ count, request }) {
+export async function sequence({ count, request, engine }) {
   const { runId } = workflowInfo();
   for (let index = 0; index < count; index += 1) {
     const name = jobName('bench', `step${index}`, runId);
     await jobActivities(600).preprocess.executeWithOptions({ activityId: `step-${index}` }, [
-      { name, engine: 'process', request },
+      { name, engine, request },
     ]);
   }
 }

@@ -14,10 +14,16 @@ import { startWorker } from '../dist/worker.js';
 export const projectFolder = dirname(dirname(fileURLToPath(import.meta.url)));
 
 /** A dev server and a worker in this process, in a home of its own; end it with `close`. */
-export async function startStack({ root = projectFolder, localSlots, workflowsPath } = {}) {
+export async function startStack({
+  root = projectFolder,
+  localSlots,
+  workflowsPath,
+  localEngine = 'process',
+} = {}) {
   const home = await mkdtemp(join(tmpdir(), 'sluice-bench-'));
   const config = {
     ...readConfig({ ...process.env, SLUICE_ROOT: root, SLUICE_HOME: home }),
+    localEngine,
     ...(localSlots && { localSlots }),
   };
   const logger = createLogger({ logLevel: 'warn', logFormat: 'json' });

@@ -2,6 +2,7 @@ import { readConfig } from '../config.ts';
 import { print, printJson, say } from './output.ts';
 import { closingLines } from './run/closing.ts';
 import { findRun, reportOf } from './run/lookup.ts';
+import { readPhases } from './run/phases.ts';
 import { jsonOf } from './run/report.ts';
 import { tableOf } from './run/view.ts';
 import { openLine } from './server/patience.ts';
@@ -15,9 +16,14 @@ export async function statusCommand(workflowId: string, options: { json?: true }
     const report = await reportOf(line, run);
     if (options.json) printJson(jsonOf(run, report));
     else {
+      const phases = await readPhases(line.session.client, run, report).catch(
+        () => new Map<string, string>(),
+      );
       const page = runPage(line.session.server, run.workflowId, run.runId);
       const title = `${workflowId}: pipeline ${report.pipeline ?? '?'}, mode ${report.executionMode ?? '?'}`;
-      print([title, '', ...tableOf(report, Date.now()), '', ...closingLines(report, page)].join('\n'));
+      print(
+        [title, '', ...tableOf(report, Date.now(), phases), '', ...closingLines(report, page)].join('\n'),
+      );
     }
     return 0;
   } finally {

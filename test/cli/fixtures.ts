@@ -145,7 +145,7 @@ const endOf = (child: ChildProcess) =>
 export function commandEnvironment(root: string): NodeJS.ProcessEnv {
   const ours = /^(TEMPORAL_|SLUICE_|FORCE_COLOR$|NODE_OPTIONS$|VITEST)/;
   const kept = Object.fromEntries(Object.entries(process.env).filter(([name]) => !ours.test(name)));
-  return { ...kept, SLUICE_ROOT: root, SLUICE_SKIP_SETUP: '1' };
+  return { ...kept, SLUICE_ROOT: root, SLUICE_SKIP_SETUP: '1', SLUICE_LOCAL_ENGINE: 'process' };
 }
 
 /** Whether the process that holds the folder of the server lives. */

@@ -1,7 +1,8 @@
+import { stripVTControlCharacters } from 'node:util';
 import { describe, expect, it } from 'vitest';
 import { alignColumns, printable } from '../../src/cli/output.ts';
 import { lineAndColumn, parseAssignments } from '../../src/cli/pipeline-file.ts';
-import { plainView, tableOf } from '../../src/cli/run/view.ts';
+import { plainView, printableLine, tableOf } from '../../src/cli/run/view.ts';
 import { newReport, withStep } from '../../src/core/run-report.ts';
 import type { RunReport } from '../../src/core/run.ts';
 
@@ -14,6 +15,7 @@ const reasonOf = (text: string) => {
   throw new Error(`${text} is JSON`);
 };
 
+const none = new Map<string, string>();
 const began = '2026-01-01T00:00:00.000Z';
 const training: RunReport = {
   ...newReport(),
@@ -88,17 +90,32 @@ describe('alignColumns', () => {
 
 describe('tableOf', () => {
   it('shows how long the running step has taken', () => {
-    const lines = tableOf(training, Date.parse(began) + 4200);
+    const lines = tableOf(training, Date.parse(began) + 4200, none);
     expect(lines).toHaveLength(8);
     expect(lines[1]).toMatch(/train +running +process +4 s +job-1$/);
   });
 
   it('never shows a negative time when the clocks differ', () => {
-    expect(tableOf(training, Date.parse(began) - 5000)[1]).toContain('0 s');
+    expect(tableOf(training, Date.parse(began) - 5000, none)[1]).toContain('0 s');
+  });
+
+  it('says last what is being done for the running step, unless that is simply that it runs', () => {
+    const line = (phase: string) => tableOf(training, 0, new Map([['train', phase]]))[1];
+    expect(line('building a:1: Step 3/9')).toMatch(/job-1 +building a:1: Step 3\/9$/);
+    expect(line('running')).toMatch(/job-1$/);
+    expect(tableOf(decided, 0, new Map([['train', 'stopping']])).join()).not.toContain('stopping');
+  });
+
+  it('is cut to the width of the terminal, and no name in it drives it', () => {
+    const [, line = ''] = tableOf(training, 0, new Map([['train', `building ${'x'.repeat(200)}`]]));
+    const shown = stripVTControlCharacters(printableLine(line, 80));
+    expect(shown).toHaveLength(80);
+    expect(shown).toMatch(/^▶ train .* building x+…$/);
+    expect(printableLine('\u001b[31mmse = 6', 80)).toBe('mse = 6');
   });
 
   it('ends with the metric against its threshold', () => {
-    expect(tableOf(decided, 0).at(-1)).toBe('mse = 6 (accepted if ≤ 7)');
+    expect(tableOf(decided, 0, none).at(-1)).toBe('mse = 6 (accepted if ≤ 7)');
   });
 });
 
@@ -106,13 +123,27 @@ describe('plainView', () => {
   it('writes one line for each change and none for steps that did not begin', () => {
     const lines: string[] = [];
     const view = plainView((line) => lines.push(line));
-    for (const report of [newReport(), training, training, decided, decided]) view.show(report);
+    for (const report of [newReport(), training, training, decided, decided]) view.show(report, none);
     view.tell('Said in between');
     view.close();
     expect(lines).toEqual([
       'train: running (process, job-1)',
       'condition: succeeded in 0.0 s: mse = 6 (accepted if ≤ 7)',
       'Said in between',
+    ]);
+  });
+
+  it('tells what takes long when its kind changes, not each line of a build', () => {
+    const lines: string[] = [];
+    const view = plainView((line) => lines.push(line));
+    const phases = ['starting', 'preparing', 'building a:1: Step 1/9', 'building a:1: Step 2/9', 'preparing'];
+    for (const phase of [...phases, 'running', 'storing outputs', 'storing outputs'])
+      view.show(training, new Map([['train', phase]]));
+    expect(lines).toEqual([
+      'train: running (process, job-1)',
+      'train: running (process, job-1): building a:1: Step 1/9',
+      'train: running (process, job-1)',
+      'train: running (process, job-1): storing outputs',
     ]);
   });
 });

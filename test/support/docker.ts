@@ -88,6 +88,13 @@ export async function listContainers(label: string): Promise<ListedContainer[]> 
   return reply.json() as ListedContainer[];
 }
 
+/** Names of the networks that carry this label. */
+export async function listNetworks(label: string): Promise<string[]> {
+  const filters = encodeURIComponent(JSON.stringify({ label: [label] }));
+  const reply = await dockerDo('GET', `/networks?filters=${filters}`);
+  return (reply.json() as { Name: string }[]).map(({ Name }) => Name);
+}
+
 export async function removeContainers(label: string): Promise<void> {
   // 404 and 409: somebody else was quicker.
   const removals = (await listContainers(label)).map(({ Id }) =>

@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { Client, Connection } from '@temporalio/client';
 import { expect } from 'vitest';
 import type { RunReport } from '../../src/core/run.ts';
-import { makeLedgerRoot, type Entry } from './ledger.ts';
+import { makeLedgerRoot, openFileLedger, type Entry, type Ledger } from './ledger.ts';
 import { seeded } from './random.ts';
 import { startServer, startWorkerProcess, type Running } from './stack.ts';
 import { sleep } from './until.ts';
@@ -15,6 +15,12 @@ export interface KillPlan {
   kills: number;
   /** Settings of the workers. */
   env?: Record<string, string>;
+  /** One that the scripts reach; default: a file. */
+  ledger?: (root: string) => Promise<Ledger>;
+  /** What else is killed before a worker is. @returns how many. */
+  alsoKill?: (root: string, random: () => number) => Promise<number>;
+  /** Expects that nothing is left when all runs are over. */
+  expectNothingLeft?: (root: string) => Promise<void>;
 }
 
 const runsAtOnce = 2;
@@ -23,15 +29,16 @@ const runsAtOnce = 2;
 export const chosenSeed = () => Number(process.env.SLUICE_SEED ?? Math.floor(Math.random() * 1e9));
 
 /** Kills workers at random times under runs that keep a ledger, and expects every job to have started once. */
-export async function killWorkers({ seed, kills, env }: KillPlan): Promise<void> {
+export async function killWorkers({ seed, kills, env, ...plan }: KillPlan): Promise<void> {
   const root = await mkdtemp(join(tmpdir(), 'sluice-kills-'));
+  const ledger = await (plan.ledger?.(root) ?? openFileLedger(join(root, 'ledger.txt')));
   const server = await startServer({ dbFile: join(root, 'temporal.db') });
   const client = new Client({ connection: await Connection.connect({ address: server.address }) });
   const options = { root, address: server.address, env: { SLUICE_LOCAL_SLOTS: `${runsAtOnce}`, ...env } };
   let worker: Running | undefined;
   try {
     const random = seeded(seed);
-    const { pipeline, entries } = await makeLedgerRoot(root);
+    const pipeline = await makeLedgerRoot(root, ledger);
     const startOne = (run: string) =>
       client.workflow.start('trainingPipeline', {
         taskQueue: 'sluice',
@@ -40,6 +47,7 @@ export async function killWorkers({ seed, kills, env }: KillPlan): Promise<void>
       });
     worker = await startWorkerProcess(options);
     let done = 0;
+    let others = 0;
     while (done < kills) {
       const runs = Array.from({ length: runsAtOnce }, () => `run-${randomUUID()}`);
       const handles = await Promise.all(runs.map(startOne));
@@ -51,6 +59,7 @@ export async function killWorkers({ seed, kills, env }: KillPlan): Promise<void>
       while (open && done < kills) {
         await sleep(random() * 6000);
         if (!open) break;
+        others += (await plan.alsoKill?.(root, random)) ?? 0;
         await worker.kill();
         done += 1;
         if (random() < 0.5) await sleep(random() * 3000);
@@ -58,15 +67,18 @@ export async function killWorkers({ seed, kills, env }: KillPlan): Promise<void>
       }
       const reports = await results;
       expect(reports.map(({ outcome }) => outcome)).toEqual(runs.map(() => 'accepted'));
-      const all = await entries();
+      const all = await ledger.entries();
       for (const run of runs) expect(countsOf(all, run), `ledger of ${run}, seed ${seed}`).toEqual(once);
     }
-    console.log(`${done} kills, ledger: ${JSON.stringify(summaryOf(await entries()))}`);
+    const all = await ledger.entries();
+    console.log(`${done} kills of workers, ${others} of others; ledger: ${JSON.stringify(summaryOf(all))}`);
+    await plan.expectNothingLeft?.(root);
     expect((await readdir(join(root, '.sluice', 'registry', 'packages', 'small', 'small'))).length).toBe(
-      new Set((await entries()).map(({ run }) => run)).size,
+      new Set(all.map(({ run }) => run)).size,
     );
   } finally {
     await worker?.stop();
+    await ledger.close();
     await client.connection.close();
     await server.stop();
     await rm(root, { recursive: true, force: true });

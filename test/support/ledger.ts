@@ -1,7 +1,17 @@
+import { once } from 'node:events';
 import { mkdir, readFile, writeFile } from 'node:fs/promises';
+import { createServer, type AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import type { Json } from '../../src/core/expressions.ts';
 import { smallPipeline } from './pipelines.ts';
+
+/** Where scripts note what they do. */
+export interface Ledger {
+  /** `LEDGER` of the scripts: a file, or `host:port`. */
+  readonly address: string;
+  entries(): Promise<Entry[]>;
+  close(): Promise<void>;
+}
 
 /** One line of the ledger: which run's which step began or ended. The scripts write it themselves. */
 export interface Entry {
@@ -11,16 +21,24 @@ export interface Entry {
 }
 
 const common = (step: string, seconds: number) => `
-import os, sys, time
+import os, socket, sys, time
 from pathlib import Path
 
 BASE = Path(os.environ.get("SAGEMAKER_BASE_DIR", "/opt/ml"))
 
 def note(what):
     line = f"{os.environ['RUN']} ${step} {what}\\n".encode()
-    ledger = os.open(os.environ["LEDGER"], os.O_WRONLY | os.O_APPEND | os.O_CREAT)
-    os.write(ledger, line)
-    os.close(ledger)
+    where = os.environ["LEDGER"]
+    if where.startswith("/"):
+        ledger = os.open(where, os.O_WRONLY | os.O_APPEND | os.O_CREAT)
+        os.write(ledger, line)
+        os.close(ledger)
+    else:
+        host, port = where.split(":")
+        with socket.create_connection((host, int(port)), 10) as ledger:
+            ledger.sendall(line)
+            # It is written when the answer is there.
+            assert ledger.recv(1) == b"."
 
 note("start")
 time.sleep(${seconds})
@@ -56,19 +74,51 @@ def output_fn(rows, accept):
 `,
 };
 
+/** A file, for scripts that run on this machine as they are. */
+export async function openFileLedger(path: string): Promise<Ledger> {
+  await writeFile(path, '');
+  return {
+    address: path,
+    entries: async () => entriesOf(await readFile(path, 'utf8')),
+    close: () => Promise.resolve(),
+  };
+}
+
+/** A server, for scripts in containers, that listens on an address which they reach. */
+export async function openServedLedger(host: string): Promise<Ledger> {
+  let text = '';
+  const server = createServer((socket) => {
+    socket.on('error', () => undefined);
+    socket.on('data', (line: Buffer) => {
+      text += line.toString();
+      socket.write('.');
+    });
+  }).listen(0, host);
+  await once(server, 'listening');
+  return {
+    address: `${host}:${(server.address() as AddressInfo).port}`,
+    entries: () => Promise.resolve(entriesOf(text)),
+    close: () => new Promise((resolve) => server.close(() => resolve())),
+  };
+}
+
+function entriesOf(text: string): Entry[] {
+  const lines = text.split('\n').filter((line) => line !== '');
+  return lines.map((line) => {
+    const [run, step, what] = line.split(' ') as [string, string, 'start' | 'end'];
+    return { run, step, what };
+  });
+}
+
 /** A root with a pipeline whose scripts keep a ledger of their starts and ends. */
-export async function makeLedgerRoot(
-  root: string,
-): Promise<{ pipeline: Record<string, Json>; ledger: string; entries(): Promise<Entry[]> }> {
+export async function makeLedgerRoot(root: string, ledger: Ledger): Promise<Record<string, Json>> {
   await mkdir(join(root, 'code'), { recursive: true });
   for (const [name, text] of Object.entries(scripts)) await writeFile(join(root, 'code', name), text);
   await writeFile(join(root, 'data.csv'), '1,2\n');
   await writeFile(join(root, 'batch.csv'), '1\n2\n3\n4\n5\n');
-  const ledger = join(root, 'ledger.txt');
-  await writeFile(ledger, '');
-  const environment = { LEDGER: ledger, RUN: { Get: 'Parameters.run' } };
+  const environment = { LEDGER: ledger.address, RUN: { Get: 'Parameters.run' } };
   const local = { stopGraceSeconds: 2 };
-  const pipeline = smallPipeline(
+  return smallPipeline(
     { parameters: { run: { type: 'String' } } },
     {
       preprocess: {
@@ -91,13 +141,4 @@ export async function makeLedgerRoot(
       },
     },
   );
-  const entries = async () =>
-    (await readFile(ledger, 'utf8'))
-      .split('\n')
-      .filter((line) => line !== '')
-      .map((line) => {
-        const [run, step, what] = line.split(' ') as [string, string, 'start' | 'end'];
-        return { run, step, what };
-      });
-  return { pipeline, ledger, entries };
 }

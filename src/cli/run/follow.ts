@@ -4,8 +4,10 @@ import type { Tell } from '../output.ts';
 import type { Line } from '../server/patience.ts';
 import type { Session } from '../server/session.ts';
 import { awaitEnding, queryReport } from './ending.ts';
+import { readPhases, type Phases } from './phases.ts';
 import { closedReport, type RunRef } from './report.ts';
 
+const noPhases: Phases = new Map();
 const pollMs = 300;
 /** `TASK_QUEUE_TYPE_WORKFLOW` of Temporal's protocol. */
 const workflowQueue = 1;
@@ -16,7 +18,7 @@ interface FollowOptions {
   line: Line;
   run: RunRef;
   taskQueue: string;
-  show: (report: RunReport) => void;
+  show: (report: RunReport, phases: Phases) => void;
   tell: Tell;
 }
 
@@ -29,6 +31,7 @@ export async function followRun({ line, run, taskQueue, show, tell }: FollowOpti
     () => 'ended' as const,
   );
   const ask = () => queryReport(line.session.client, run).catch(() => null);
+  const phasesOf = (report: RunReport) => readPhases(line.session.client, run, report).catch(() => noPhases);
   const begun = Date.now();
   let warned = false;
   for (;;) {
@@ -36,7 +39,9 @@ export async function followRun({ line, run, taskQueue, show, tell }: FollowOpti
     if (answer === 'ended') break;
     if (answer !== null) {
       last = answer;
-      show(answer);
+      const phases = await Promise.race([ended, phasesOf(answer)]);
+      if (phases === 'ended') break;
+      show(answer, phases);
     } else if (!warned && last === null && Date.now() - begun > workerPatienceMs) {
       warned = await warnWithoutWorker(line.session, taskQueue, tell);
     }
@@ -46,7 +51,7 @@ export async function followRun({ line, run, taskQueue, show, tell }: FollowOpti
   // Once more: the last change may have come with the end.
   if (how.kind !== 'completed') last = (await ask()) ?? last;
   const report = closedReport(last, how);
-  show(report);
+  show(report, noPhases);
   return report;
 }
 

@@ -3,10 +3,11 @@ import pc from 'picocolors';
 import { comparisons } from '../../core/gate.ts';
 import type { RunReport, StepReport } from '../../core/run.ts';
 import { alignColumns, printable, type Tell } from '../output.ts';
+import { kindOf, type Phases } from './phases.ts';
 
 /** Shows the state of a run while it goes on. */
 export interface View {
-  show: (report: RunReport) => void;
+  show: (report: RunReport, phases: Phases) => void;
   /** Says something between two states. */
   tell: Tell;
   /** Leaves the last state on the screen. */
@@ -23,12 +24,14 @@ export function openView(stream: NodeJS.WriteStream): View {
 export function plainView(write: (line: string) => void): View {
   const seen = new Map<string, string>();
   return {
-    show(report) {
+    show(report, phases) {
       for (const step of report.steps) {
-        if (step.status === 'pending' || step.status === 'skipped' || seen.get(step.name) === step.status)
-          continue;
-        seen.set(step.name, step.status);
-        write(plainLine(step, report));
+        if (step.status === 'pending' || step.status === 'skipped') continue;
+        const phase = lengthy(step, phases);
+        const state = `${step.status} ${kindOf(phase)}`;
+        if (seen.get(step.name) === state) continue;
+        seen.set(step.name, state);
+        write(plainLine(step, report, phase));
       }
     },
     tell: write,
@@ -36,24 +39,35 @@ export function plainView(write: (line: string) => void): View {
   };
 }
 
-function plainLine(step: StepReport, report: RunReport): string {
+/** Phases of every job, and over soon: the state of the step says as much. */
+const usual = new Set(['starting', 'preparing', 'running']);
+
+/** What a log should tell of a step besides its state; empty for most. */
+function lengthy({ name, status }: StepReport, phases: Phases): string {
+  const phase = phases.get(name) ?? '';
+  return status !== 'running' || usual.has(phase) ? '' : phase;
+}
+
+function plainLine(step: StepReport, report: RunReport, phase: string): string {
   const engine = step.engine === null ? '' : ` (${step.engine}, ${step.jobName ?? ''})`;
   const took = step.seconds === null ? engine : ` in ${step.seconds.toFixed(1)} s`;
   const gate = step.name === 'condition' && step.status === 'succeeded' ? `: ${gateLine(report)}` : '';
-  return `${step.name}: ${step.status}${took}${gate}`;
+  return `${step.name}: ${step.status}${took}${gate}${phase && `: ${phase}`}`;
 }
 
 function liveView(stream: NodeJS.WriteStream): View {
   const update = createLogUpdate(stream);
-  let report: RunReport | null = null;
+  let latest: { report: RunReport; phases: Phases } | null = null;
   const draw = () => {
-    if (report !== null) update(tableOf(report, Date.now()).map(printableLine).join('\n'));
+    if (latest === null) return;
+    const lines = tableOf(latest.report, Date.now(), latest.phases);
+    update(lines.map((line) => printableLine(line, stream.columns)).join('\n'));
   };
   // Elapsed times go on between two reports.
   const ticking = setInterval(draw, 200);
   return {
-    show(next) {
-      report = next;
+    show(report, phases) {
+      latest = { report, phases };
       draw();
     },
     tell(text) {
@@ -78,8 +92,8 @@ const marks: Record<StepReport['status'], string> = {
   skipped: pc.dim('–'),
 };
 
-/** One line a step, with elapsed times; then the metric against its threshold. */
-export function tableOf(report: RunReport, now: number): string[] {
+/** One line a step, with elapsed times and what is being done; then the metric against its threshold. */
+export function tableOf(report: RunReport, now: number, phases: Phases): string[] {
   const rows = alignColumns(
     report.steps.map((step) => [
       step.name,
@@ -87,10 +101,16 @@ export function tableOf(report: RunReport, now: number): string[] {
       step.engine ?? '',
       elapsed(step, now),
       step.jobName ?? '',
+      phaseCell(step, phases),
     ]),
   );
   const lines = report.steps.map((step, index) => `${marks[step.status]} ${rows[index] ?? ''}`);
   return report.metric === null ? lines : [...lines, '', gateLine(report)];
+}
+
+function phaseCell({ name, status }: StepReport, phases: Phases): string {
+  const phase = phases.get(name);
+  return status !== 'running' || phase === undefined || phase === 'running' ? '' : phase;
 }
 
 function elapsed({ seconds, startedAt, status }: StepReport, now: number): string {
@@ -105,8 +125,15 @@ export function gateLine({ metric }: RunReport): string {
   return `${name} = ${value ?? '?'} (accepted if ${comparisons[comparison].symbol} ${threshold})`;
 }
 
-/** The marks are ours and coloured; everything else comes from users. */
-function printableLine(line: string): string {
-  const [mark = '', ...rest] = line.split(' ');
-  return [mark, printable(rest.join(' '))].join(' ');
+const ours = new Set(Object.values(marks));
+
+/** The marks are ours and coloured; everything else comes from users. Cut, so that it is one line on the screen, too. */
+export function printableLine(line: string, width: number): string {
+  const [first = '', ...rest] = line.split(' ');
+  if (!ours.has(first)) return cut(printable(line), width);
+  return `${first} ${cut(printable(rest.join(' ')), width - 2)}`;
+}
+
+function cut(text: string, width: number): string {
+  return text.length <= width ? text : `${text.slice(0, Math.max(0, width - 1))}…`;
 }
