@@ -1,4 +1,5 @@
 import { Agent, type AgentOptions } from 'node:https';
+import type { IncomingMessage } from 'node:http';
 import type { Readable } from 'node:stream';
 import type Dockerode from 'dockerode';
 import type { RegistryCredentials } from './registry-auth.ts';
@@ -20,6 +21,12 @@ export interface ContainerInfo {
   status: string;
 }
 
+export interface PathInfo {
+  size: bigint;
+  /** Since 1970. */
+  mtimeNs: bigint;
+}
+
 /** What the container engine is asked for, in our words: the only file that knows the library behind it. */
 export interface ContainerClient {
   ping(): Promise<void>;
@@ -37,6 +44,8 @@ export interface ContainerClient {
   putArchive(name: string, folder: string, tar: Readable): Promise<void>;
   /** A tar stream of a file or folder of the container, started or not; null if there is none. */
   getArchive(name: string, path: string): Promise<Readable | null>;
+  /** What is at a path of the container, started or not; null if nothing is. */
+  statPath(name: string, path: string): Promise<PathInfo | null>;
   /** Kills it if need be; no error if there is none. */
   remove(name: string): Promise<void>;
   createNetwork(name: string, labels: Readonly<Record<string, string>>): Promise<void>;
@@ -151,6 +160,11 @@ function containerCalls(docker: Dockerode): ContainerCalls {
       return stream as Readable | null;
     },
 
+    async statPath(name, path) {
+      const answer = await unlessMissing(ask(() => container(name).infoArchive({ path })));
+      return answer === null ? null : readPathInfo(answer as IncomingMessage);
+    },
+
     async remove(name) {
       await unlessMissing(
         ask(() => container(name).remove({ force: true, v: true })),
@@ -158,6 +172,16 @@ function containerCalls(docker: Dockerode): ContainerCalls {
       );
     },
   };
+}
+
+function readPathInfo(answer: IncomingMessage): PathInfo {
+  answer.resume();
+  const header = answer.headers['x-docker-container-path-stat'];
+  const text = Buffer.from(String(header), 'base64').toString('utf8');
+  const { size, mtime } = JSON.parse(text) as { size: number; mtime: string };
+  const [, seconds = '', fraction = '', zone = ''] = /^(.{19})(?:\.(\d+))?(.+)$/.exec(mtime) ?? [];
+  const mtimeNs = BigInt(Date.parse(seconds + zone)) * 1_000_000n + BigInt(fraction.padEnd(9, '0'));
+  return { size: BigInt(size), mtimeNs };
 }
 
 type NetworkCalls = Pick<ContainerClient, 'createNetwork' | 'removeNetwork'>;

@@ -94,6 +94,17 @@ export function engineOptions(folder: string, jobsDir: string): ContainerEngineO
   };
 }
 
+/** How {@link ContainerBench.run} is done in a process of its own; see `engine-child.js`. */
+export function childCommand({ folder, jobsDir, name }: ContainerBench, short: string, job: JobRequest) {
+  const { supervisorPython, frameworksDir } = engineOptions(folder, jobsDir);
+  const host = `unix://${dockerSocket}`;
+  const what = { folder, jobsDir, name: name(short), job, supervisorPython, frameworksDir, host };
+  return {
+    command: process.execPath,
+    args: [join(import.meta.dirname, 'engine-child.js'), JSON.stringify(what)],
+  };
+}
+
 async function waitForEnd(engine: LocalEngine, name: string, seconds: number): Promise<JobState> {
   const deadline = Date.now() + seconds * 1000;
   for (;;) {
