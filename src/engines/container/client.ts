@@ -25,6 +25,7 @@ export interface PathInfo {
   size: bigint;
   /** Since 1970. */
   mtimeNs: bigint;
+  isFolder: boolean;
 }
 
 /** What the container engine is asked for, in our words: the only file that knows the library behind it. */
@@ -174,14 +175,17 @@ function containerCalls(docker: Dockerode): ContainerCalls {
   };
 }
 
+/** Go's bit for it, the highest. */
+const folderMode = 2 ** 31;
+
 function readPathInfo(answer: IncomingMessage): PathInfo {
   answer.resume();
   const header = answer.headers['x-docker-container-path-stat'];
   const text = Buffer.from(String(header), 'base64').toString('utf8');
-  const { size, mtime } = JSON.parse(text) as { size: number; mtime: string };
+  const { size, mtime, mode } = JSON.parse(text) as { size: number; mtime: string; mode: number };
   const [, seconds = '', fraction = '', zone = ''] = /^(.{19})(?:\.(\d+))?(.+)$/.exec(mtime) ?? [];
   const mtimeNs = BigInt(Date.parse(seconds + zone)) * 1_000_000n + BigInt(fraction.padEnd(9, '0'));
-  return { size: BigInt(size), mtimeNs };
+  return { size: BigInt(size), mtimeNs, isFolder: mode >= folderMode };
 }
 
 type NetworkCalls = Pick<ContainerClient, 'createNetwork' | 'removeNetwork'>;

@@ -95,8 +95,13 @@ export function engineOptions(folder: string, jobsDir: string): ContainerEngineO
 }
 
 /** How {@link ContainerBench.run} is done in a process of its own; see `engine-child.js`. */
-export function childCommand({ folder, jobsDir, name }: ContainerBench, short: string, job: JobRequest) {
-  const { supervisorPython, frameworksDir } = engineOptions(folder, jobsDir);
+export function childCommand(
+  { folder, jobsDir, name }: Pick<ContainerBench, 'folder' | 'jobsDir' | 'name'>,
+  short: string,
+  job: JobRequest,
+  supervisorPython = realpathSync(python),
+) {
+  const frameworksDir = join(projectRoot, 'images');
   const host = `unix://${dockerSocket}`;
   const what = { folder, jobsDir, name: name(short), job, supervisorPython, frameworksDir, host };
   return {
@@ -115,7 +120,7 @@ async function waitForEnd(engine: LocalEngine, name: string, seconds: number): P
   }
 }
 
-async function removeAll(jobsDir: string): Promise<void> {
+export async function removeAll(jobsDir: string): Promise<void> {
   await removeContainers(`sluice.home=${jobsDir}`);
   for (const network of await networksOf(`sluice.home=${jobsDir}`))
     await dockerApi('DELETE', `/networks/${network}`);
