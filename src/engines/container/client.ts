@@ -162,8 +162,9 @@ function containerCalls(docker: Dockerode): ContainerCalls {
     },
 
     async statPath(name, path) {
-      const answer = await unlessMissing(ask(() => container(name).infoArchive({ path })));
-      return answer === null ? null : readPathInfo(answer as IncomingMessage);
+      const asked = ask<IncomingMessage>(() => container(name).infoArchive({ path }));
+      const answer = await unlessMissing(asked);
+      return answer && readPathInfo(answer);
     },
 
     async remove(name) {

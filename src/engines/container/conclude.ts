@@ -44,7 +44,8 @@ export async function conclude(work: Concluding): Promise<void> {
 export async function removeContainers(client: ContainerClient, job: string): Promise<void> {
   const containers = await client.list([`sluice.job=${job}`]);
   await Promise.all(containers.map((container) => client.remove(container.name)));
-  if (containers.length > 1) await client.removeNetwork(networkName(job));
+  // Few jobs have one; but of a job that was cut off nothing else may be left.
+  await client.removeNetwork(networkName(job));
 }
 
 async function prepareEnding(work: Concluding): Promise<Ending> {

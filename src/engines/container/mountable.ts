@@ -46,7 +46,8 @@ async function isShared(
   if (own !== within) others.push(own);
   for (const point of others) {
     const probe = point === own ? path : point;
-    if (!(await askOnce(client, point, () => seesSame(client, probe, image.reference)))) return false;
+    if (!(await askOnce(client, point, () => seesSame(client, jobsDir, probe, image.reference))))
+      return false;
   }
   return true;
 }

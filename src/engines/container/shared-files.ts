@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { mkdir, rm, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { ContainerClient } from './client.ts';
+import { labels } from './group.ts';
 import { refusalStatus } from './refusals.ts';
 import { readHead } from './outputs.ts';
 import { createBody } from './requests.ts';
@@ -18,7 +19,7 @@ export async function sharesFiles(client: ContainerClient, folder: string, image
   await mkdir(folder, { recursive: true });
   await writeFile(source, nonce);
   try {
-    return await throughProbe(client, source, image, async (probe) => {
+    return await throughProbe(client, folder, source, image, async (probe) => {
       return (await readHead(client, probe, target, nonce.length))?.toString() === nonce;
     });
   } finally {
@@ -27,9 +28,14 @@ export async function sharesFiles(client: ContainerClient, folder: string, image
 }
 
 /** The same for a file or folder that nobody may write to: known by the nanosecond at which it was changed. */
-export async function seesSame(client: ContainerClient, source: string, image: string): Promise<boolean> {
+export async function seesSame(
+  client: ContainerClient,
+  home: string,
+  source: string,
+  image: string,
+): Promise<boolean> {
   const { mtimeNs, size } = await stat(source, { bigint: true });
-  return throughProbe(client, source, image, async (probe) => {
+  return throughProbe(client, home, source, image, async (probe) => {
     const seen = await client.statPath(probe, target);
     return seen !== null && seen.mtimeNs === mtimeNs && seen.size === size;
   });
@@ -37,6 +43,7 @@ export async function seesSame(client: ContainerClient, source: string, image: s
 
 async function throughProbe(
   client: ContainerClient,
+  home: string,
   source: string,
   image: string,
   look: (probe: string) => Promise<boolean>,
@@ -50,7 +57,8 @@ async function throughProbe(
       // Some images have none, and the engine wants one.
       command: ['true'],
       environment: {},
-      labels: {},
+      // By which `sluice clean` finds one that was left.
+      labels: { [labels.job]: name, [labels.home]: home },
       hostname: 'probe',
       network: { kind: 'none' },
       mounts: [{ source, target }],

@@ -134,7 +134,8 @@ describe('the containers of a training job', () => {
 
   it('run the command train of an image unless they have an entrypoint', () => {
     const job = training();
-    const { ContainerEntrypoint: _left, ...specification } = job.body.AlgorithmSpecification;
+    const { TrainingImage } = job.body.AlgorithmSpecification;
+    const specification = { TrainingImage, TrainingInputMode: 'File' } as const;
     const command = (more: Partial<TrainingSpecification>) => {
       const AlgorithmSpecification = { ...specification, ...more };
       const { spec } = plan({ ...job, body: { ...job.body, AlgorithmSpecification } })[0]!;

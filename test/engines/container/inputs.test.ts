@@ -1,12 +1,10 @@
 import { execFile } from 'node:child_process';
 import {
-  chmodSync,
   mkdirSync,
   readdirSync,
   readFileSync,
   symlinkSync,
   truncateSync,
-  writeFileSync,
 } from 'node:fs';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
@@ -138,13 +136,25 @@ describeDocker('whether the engine sees the files of this machine', () => {
     mkdirSync(bench.jobsDir, { recursive: true });
     expect(await sharesFiles(client, bench.jobsDir, plainImage)).toBe(true);
     expect(readdirSync(bench.jobsDir)).toEqual([]);
+    expect(await bench.engine.list()).toEqual([]);
+  });
+
+  it('leaves nothing that a clean-up does not find when the worker is killed meanwhile', async () => {
+    const { client } = await engineOptions(bench.folder, bench.jobsDir).connect();
+    // What the worker would not do any more.
+    const killed = { ...client, remove: () => Promise.resolve() };
+    expect(await sharesFiles(killed, bench.jobsDir, plainImage)).toBe(true);
+    const left = await bench.engine.list();
+    expect(left).toMatchObject([{ name: expect.stringMatching(/^sluice-probe-/) as string, state: 'ended' }]);
+    expect(await bench.engine.remove(left[0]!.name)).toBe(true);
+    expect(await bench.engine.list()).toEqual([]);
   });
 
   it('is found out without writing to a file or folder, too', async () => {
     const { client } = await engineOptions(bench.folder, bench.jobsDir).connect();
     const folder = writeFiles(join(bench.folder, 'seen'), { a: '' });
-    expect(await seesSame(client, folder, plainImage)).toBe(true);
-    expect(await seesSame(client, join(folder, 'a'), plainImage)).toBe(true);
+    expect(await seesSame(client, bench.jobsDir, folder, plainImage)).toBe(true);
+    expect(await seesSame(client, bench.jobsDir, join(folder, 'a'), plainImage)).toBe(true);
   });
 });
 

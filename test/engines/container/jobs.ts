@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto';
-import { readFileSync, realpathSync } from 'node:fs';
+import { existsSync, readFileSync, realpathSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
 import { afterAll } from 'vitest';
@@ -73,12 +73,14 @@ export function createContainerBench(options: Partial<ContainerEngineOptions> = 
       return ended(short, seconds);
     },
     stop: (short) => engine.stop(ref(short)),
-    log: (short) => readFileSync(join(jobsDir, name(short), 'log.txt'), 'utf8'),
+    log: (short) => readIfThere(join(jobsDir, name(short), 'log.txt')),
     trained: (short, file) => join(folder, 'models', name(short), 'output', file),
     containers: async (short) =>
       (await listContainers(`sluice.job=${name(short)}`)).map(({ Names }) => Names[0]!.slice(1)),
   };
 }
+
+const readIfThere = (path: string) => (existsSync(path) ? readFileSync(path, 'utf8') : '');
 
 export function engineOptions(folder: string, jobsDir: string): ContainerEngineOptions {
   return {
