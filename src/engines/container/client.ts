@@ -93,7 +93,11 @@ function imageCalls(docker: Dockerode): ImageCalls {
     ping: () => ask(() => docker.ping()).then(() => undefined),
 
     async findImage(image) {
-      const found = await unlessMissing(ask(() => docker.getImage(image).inspect()));
+      // A name that cannot be one is nowhere either.
+      const found = await unlessMissing(
+        ask(() => docker.getImage(encodeURI(image)).inspect()),
+        400,
+      );
       return found && { id: found.Id, user: found.Config.User };
     },
 
@@ -105,7 +109,9 @@ function imageCalls(docker: Dockerode): ImageCalls {
 
     async askRegistry(image, credentials) {
       try {
-        await ask(() => docker.getImage(image).distribution({ authconfig: credentials ?? undefined }));
+        await ask(() =>
+          docker.getImage(encodeURI(image)).distribution({ authconfig: credentials ?? undefined }),
+        );
         return 200;
       } catch (error) {
         return refusalStatus(error) ?? 500;

@@ -6,6 +6,7 @@ import { findBatch, findInput } from '../local/inputs.ts';
 import { exists, type JobFolder } from '../local/job-folder.ts';
 import { jobInputs } from '../opt-ml.ts';
 import type { ContainerClient } from './client.ts';
+import { removeContainers } from './conclude.ts';
 import { imageOf, labels, networkName, planGroup, type PlannedContainer } from './group.ts';
 import type { Images, ReadyImage } from './images.ts';
 import { mountable } from './mountable.ts';
@@ -53,14 +54,24 @@ export async function createContainers(options: PrepareOptions): Promise<void> {
   });
   tell('preparing');
   await writeFile(join(files.path, 'containers.json'), JSON.stringify(supervisorPlan(options, planned)));
-  if (planned.some(({ spec }) => spec.network.kind === 'own')) {
-    await client.createNetwork(networkName(name), { [labels.job]: name, [labels.home]: options.jobsDir });
-  }
-  for (const container of planned) {
-    options.signal.throwIfAborted();
-    await createOne(options, container, ready, model);
+  try {
+    if (planned.some(({ spec }) => spec.network.kind === 'own')) {
+      await client.createNetwork(networkName(name), { [labels.job]: name, [labels.home]: options.jobsDir });
+    }
+    for (const container of planned) {
+      options.signal.throwIfAborted();
+      await createOne(options, container, ready, model);
+    }
+  } catch (error) {
+    if (isFinal(error) && !(await exists(files.started))) await removeContainers(client, name);
+    throw error;
   }
   await writeFile(populated, '');
+}
+
+/** Whether nobody will come and go on: what was made so far is of no use. Another request's containers are not ours to remove. */
+function isFinal(error: unknown): boolean {
+  return error instanceof SluiceError && !error.retryable && error.code !== 'SpecMismatch';
 }
 
 async function readyImages(

@@ -76,6 +76,12 @@ print(c['current_host'], c['hosts'], c['network_interface_name'])"; ls /sys/clas
     expect(await leftOf('unstartable')).toEqual([]);
   });
 
+  it('leave nothing when the engine cannot give what they ask for', async () => {
+    const job = shell('true', { instanceCount: 2, local: { cpus: 1000 } });
+    await expect(bench.start('refused', job)).rejects.toMatchObject({ retryable: false });
+    expect(await leftOf('refused')).toEqual([]);
+  });
+
   it('are stopped together', async () => {
     const script = "trap 'echo told; exit 0' TERM; echo ready; sleep 100 & wait";
     await bench.start('stop', shell(script, { instanceCount: 3 }));

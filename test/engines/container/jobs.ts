@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
 import { afterAll } from 'vitest';
 import type { JobRequest, JobState, LocalOptions, TrainingJob } from '../../../src/core/jobs.ts';
+import type { ContainerClient } from '../../../src/engines/container/client.ts';
 import { createConnector } from '../../../src/engines/container/connect.ts';
 import { createContainerEngine, type ContainerEngineOptions } from '../../../src/engines/container/engine.ts';
 import type { LocalEngine } from '../../../src/engines/engine.ts';
@@ -220,3 +221,15 @@ export async function buildImage(short: string, instructions: string, files: Rec
 export const removeImage = (tag: string) => dockerApi('DELETE', `/images/${tag}?force=1`);
 
 export const urlOf = (path: string) => pathToFileURL(path).href;
+
+/** A client of the real engine, and how often it was asked to build and to pull. */
+export async function connectCounted() {
+  const { client } = await engineOptions(makeFolder(), '/none').connect();
+  const counts = { builds: 0, pulls: 0 };
+  const counting: ContainerClient = {
+    ...client,
+    build: (...args) => ((counts.builds += 1), client.build(...args)),
+    pull: (...args) => ((counts.pulls += 1), client.pull(...args)),
+  };
+  return { client: counting, counts };
+}
