@@ -48,7 +48,8 @@ async function unpack(entry: Source, checked: Entry, folder: string, signal: Abo
 }
 
 /**
- * Adds the entries of a `model.tar.gz` below a folder of another archive, under the same rules, in constant memory.
+ * Adds the entries of a `model.tar.gz` below a folder of another archive, under the same rules, in constant memory. Everybody may
+ * read them there: who serves a model need not be the user who made it.
  * @throws SluiceError `OutputMissing` as {@link extractArchive}.
  */
 export async function packArchive(
@@ -66,7 +67,7 @@ export async function packArchive(
       for await (const entry of extract) {
         const checked = checker.check(entry.header);
         if (checked.name === '.') entry.resume();
-        else await packEntry(pack, entry, { ...checked, name: `${folder}/${checked.name}` }, signal);
+        else await packEntry(pack, entry, { ...checked, name: `${folder}/${checked.name}` }, signal, 0o444);
       }
       checker.finish();
     })(),
@@ -120,10 +121,16 @@ async function repack(pack: Pack, entry: Source, checked: Entry, signal: AbortSi
   else await packEntry(pack, entry, checked, signal);
 }
 
-async function packEntry(pack: Pack, entry: Source, checked: Entry, signal: AbortSignal): Promise<void> {
+async function packEntry(
+  pack: Pack,
+  entry: Source,
+  checked: Entry,
+  signal: AbortSignal,
+  addedMode = 0,
+): Promise<void> {
   const { name } = checked;
   const { size, mtime } = entry.header;
-  const mode = entry.header.mode & 0o777;
+  const mode = (entry.header.mode & 0o777) | addedMode;
   if (checked.kind === 'file') {
     await pipeline(entry, pack.entry({ name, size, mode, mtime }), { signal });
     return;

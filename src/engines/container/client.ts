@@ -1,4 +1,5 @@
 import { Agent, type AgentOptions } from 'node:https';
+import type { IncomingMessage } from 'node:http';
 import type { Readable } from 'node:stream';
 import type Dockerode from 'dockerode';
 import type { RegistryCredentials } from './registry-auth.ts';
@@ -20,6 +21,13 @@ export interface ContainerInfo {
   status: string;
 }
 
+export interface PathInfo {
+  size: bigint;
+  /** Since 1970. */
+  mtimeNs: bigint;
+  isFolder: boolean;
+}
+
 /** What the container engine is asked for, in our words: the only file that knows the library behind it. */
 export interface ContainerClient {
   ping(): Promise<void>;
@@ -37,6 +45,8 @@ export interface ContainerClient {
   putArchive(name: string, folder: string, tar: Readable): Promise<void>;
   /** A tar stream of a file or folder of the container, started or not; null if there is none. */
   getArchive(name: string, path: string): Promise<Readable | null>;
+  /** What is at a path of the container, started or not; null if nothing is. */
+  statPath(name: string, path: string): Promise<PathInfo | null>;
   /** Kills it if need be; no error if there is none. */
   remove(name: string): Promise<void>;
   createNetwork(name: string, labels: Readonly<Record<string, string>>): Promise<void>;
@@ -83,7 +93,11 @@ function imageCalls(docker: Dockerode): ImageCalls {
     ping: () => ask(() => docker.ping()).then(() => undefined),
 
     async findImage(image) {
-      const found = await unlessMissing(ask(() => docker.getImage(image).inspect()));
+      // A name that cannot be one is nowhere either.
+      const found = await unlessMissing(
+        ask(() => docker.getImage(encodeURI(image)).inspect()),
+        400,
+      );
       return found && { id: found.Id, user: found.Config.User };
     },
 
@@ -95,7 +109,9 @@ function imageCalls(docker: Dockerode): ImageCalls {
 
     async askRegistry(image, credentials) {
       try {
-        await ask(() => docker.getImage(image).distribution({ authconfig: credentials ?? undefined }));
+        await ask(() =>
+          docker.getImage(encodeURI(image)).distribution({ authconfig: credentials ?? undefined }),
+        );
         return 200;
       } catch (error) {
         return refusalStatus(error) ?? 500;
@@ -151,6 +167,12 @@ function containerCalls(docker: Dockerode): ContainerCalls {
       return stream as Readable | null;
     },
 
+    async statPath(name, path) {
+      const asked = ask<IncomingMessage>(() => container(name).infoArchive({ path }));
+      const answer = await unlessMissing(asked);
+      return answer && readPathInfo(answer);
+    },
+
     async remove(name) {
       await unlessMissing(
         ask(() => container(name).remove({ force: true, v: true })),
@@ -158,6 +180,19 @@ function containerCalls(docker: Dockerode): ContainerCalls {
       );
     },
   };
+}
+
+/** Go's bit for it, the highest. */
+const folderMode = 2 ** 31;
+
+function readPathInfo(answer: IncomingMessage): PathInfo {
+  answer.resume();
+  const header = answer.headers['x-docker-container-path-stat'];
+  const text = Buffer.from(String(header), 'base64').toString('utf8');
+  const { size, mtime, mode } = JSON.parse(text) as { size: number; mtime: string; mode: number };
+  const [, seconds = '', fraction = '', zone = ''] = /^(.{19})(?:\.(\d+))?(.+)$/.exec(mtime) ?? [];
+  const mtimeNs = BigInt(Date.parse(seconds + zone)) * 1_000_000n + BigInt(fraction.padEnd(9, '0'));
+  return { size: BigInt(size), mtimeNs, isFolder: mode >= folderMode };
 }
 
 type NetworkCalls = Pick<ContainerClient, 'createNetwork' | 'removeNetwork'>;

@@ -48,7 +48,8 @@ export async function removeContainers(client: ContainerClient, job: string): Pr
     const ofRole = containers.filter((container) => container.labels[labels.role] === role);
     await Promise.all(ofRole.map(({ name }) => client.remove(name)));
   }
-  if (containers.length > 1) await client.removeNetwork(networkName(job));
+  // Few jobs have one; but of a job that was cut off nothing else may be left.
+  await client.removeNetwork(networkName(job));
 }
 
 async function prepareEnding(work: Concluding): Promise<Ending> {

@@ -9,6 +9,7 @@ import type { LocalOptions } from '../../core/jobs.ts';
 import { frameworkOf } from '../framework.ts';
 import { filesBelow } from '../local/inputs.ts';
 import type { ContainerClient } from './client.ts';
+import { registryOf } from './image-registry.ts';
 import type { RegistryCredentials } from './registry-auth.ts';
 import { refusalStatus } from './refusals.ts';
 
@@ -46,6 +47,8 @@ export interface Images {
 
 interface Work {
   done: Promise<void>;
+  /** What was told last, for who comes later. */
+  phase: string | null;
   listeners: Set<(phase: string) => void>;
 }
 
@@ -56,21 +59,25 @@ export function createImages(options: ImageOptions): Images {
   const share = (key: string, start: (tell: (phase: string) => void) => Promise<void>): Work => {
     const known = underWay.get(key);
     if (known) return known;
-    const listeners: Work['listeners'] = new Set();
-    const tellAll = (phase: string) => listeners.forEach((listener) => listener(phase));
-    const done = start(tellAll).finally(() => underWay.delete(key));
-    // Everybody who waited may have been cancelled.
-    done.catch(() => undefined);
-    const work = { done, listeners };
+    const work: Work = { done: Promise.resolve(), phase: null, listeners: new Set() };
     underWay.set(key, work);
+    work.done = start((phase) => {
+      work.phase = phase;
+      work.listeners.forEach((listener) => listener(phase));
+    }).finally(() => underWay.delete(key));
+    // Everybody who waited may have been cancelled.
+    work.done.catch(() => undefined);
     return work;
   };
 
   const wait = async (work: Work, tell: (phase: string) => void, signal: AbortSignal): Promise<void> => {
+    const over = new AbortController();
     work.listeners.add(tell);
+    if (work.phase !== null) tell(work.phase);
     try {
-      await Promise.race([work.done, aborted(signal)]);
+      await Promise.race([work.done, aborted(signal, over.signal)]);
     } finally {
+      over.abort();
       work.listeners.delete(tell);
     }
   };
@@ -104,12 +111,12 @@ export function createImages(options: ImageOptions): Images {
   };
 }
 
-/** Rejects when the signal is aborted. */
-function aborted(signal: AbortSignal): Promise<never> {
+/** Rejects when the signal is aborted, unless nobody listens any more. */
+function aborted(signal: AbortSignal, over: AbortSignal): Promise<never> {
   return new Promise((_resolve, reject) => {
     const refuse = () => reject(signal.reason as Error);
     if (signal.aborted) refuse();
-    else signal.addEventListener('abort', refuse, { once: true });
+    else signal.addEventListener('abort', refuse, { once: true, signal: over });
   });
 }
 
@@ -118,7 +125,8 @@ export async function frameworkTag(image: string, folder: string, baseImage: str
   const hash = createHash('sha256').update(baseImage ?? '');
   for (const { path, name } of await filesBelow(folder)) {
     const { mode } = await stat(path);
-    hash.update(`\0${name}\0${(mode & 0o111) === 0 ? '-' : 'x'}\0`).update(await readFile(path));
+    const content = await readFile(path);
+    hash.update(`\0${name}\0${(mode & 0o111) === 0 ? '-' : 'x'}\0${content.length}\0`).update(content);
   }
   return `${image}-${hash.digest('hex').slice(0, 12)}`;
 }
@@ -140,12 +148,27 @@ async function pull(options: ImageOptions, image: string, tell: (phase: string) 
       const status =
         (refusalStatus(error) ?? 0) < 500
           ? refusalStatus(error)
-          : await client.askRegistry(image, credentials);
+          : await askRegistry(client, image, credentials);
       if (pauseMs === null || status !== 500) throw refusedPull(image, status, error as Error);
       tell(`pulling ${image}: trying again, after ${(error as Error).message}`);
       await sleep(pauseMs);
     }
   }
+}
+
+/** Only to somebody who says who they are does a registry that wants to know it answer with a status of its own. */
+async function askRegistry(
+  client: ContainerClient,
+  image: string,
+  credentials: RegistryCredentials | null,
+): Promise<number> {
+  const status = await client.askRegistry(image, credentials);
+  if (status !== 500 || credentials !== null) return status;
+  return client.askRegistry(image, {
+    username: 'anonymous',
+    password: '-',
+    serveraddress: registryOf(image),
+  });
 }
 
 function withTag(image: string): string {

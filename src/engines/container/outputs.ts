@@ -8,6 +8,7 @@ import tar, { type Extract, type Pack } from 'tar-stream';
 import { SluiceError } from '../../core/errors.ts';
 import type { JobOutput } from '../opt-ml.ts';
 import type { ContainerClient } from './client.ts';
+import { refusalStatus } from './refusals.ts';
 
 type Entry = Extract extends AsyncIterable<infer Item> ? Item : never;
 type Header = Entry['header'];
@@ -21,7 +22,7 @@ export interface ContainerOutput {
 }
 
 interface Making {
-  client: Pick<ContainerClient, 'getArchive'>;
+  client: Pick<ContainerClient, 'getArchive' | 'statPath'>;
   /** Says in the job's log what is left out. */
   note: (text: string) => void;
   signal: AbortSignal;
@@ -125,41 +126,63 @@ interface Found {
 
 /** Every entry below the folder, those of the first host first. */
 async function eachEntry(
-  { folder, containers }: ContainerOutput,
+  { kind, folder, containers }: ContainerOutput,
   making: Making,
   take: (found: Found) => Promise<void>,
 ): Promise<void> {
-  const seen = new Set<string>();
+  const known = new Map<string, Header['type']>();
+  let isThere = false;
   for (const container of containers) {
-    // The engine gives names relative to the folder.
-    const stream = await making.client.getArchive(container, `${folder}/.`);
+    const stream = await openFolder(container, folder, making);
     if (stream === null) continue;
+    isThere = true;
+    const links: string[] = [];
     await readTar(stream, making.signal, async (entry) => {
       const { header } = entry;
+      // The engine gives names relative to the folder.
       const name = posix.normalize(header.name).replace(/\/$/, '');
-      const isRoot = name === '.';
-      if (
-        isRoot ||
-        name.startsWith('..') ||
-        posix.isAbsolute(name) ||
-        (seen.has(name) && header.type !== 'directory')
-      ) {
-        if (!isRoot) making.note(`left out, because there is another of this name: ${name} of ${container}`);
+      if (name === '.' || (header.type === 'directory' && known.get(name) === 'directory')) entry.resume();
+      else if (isTaken(name, known)) {
+        making.note(`left out, because there is another of this name: ${name} of ${container}`);
         entry.resume();
-        return;
+      } else {
+        known.set(name, header.type);
+        if (header.type === 'link') {
+          links.push(name);
+          entry.resume();
+        } else await take({ name, header, content: entry });
       }
-      const isNew = !seen.has(name);
-      seen.add(name);
-      if (header.type === 'link') {
-        entry.resume();
-        await fetchFile(container, `${folder}/${name}`, making, (file) =>
-          take({ name, header: file.header, content: file }),
-        );
-      } else if (isNew || header.type !== 'directory') await take({ name, header, content: entry });
-      else entry.resume();
     });
+    // The engine keeps the container locked for the length of a stream: to ask for more of it meanwhile would wait for ever.
+    for (const name of links) {
+      await fetchFile(container, `${folder}/${name}`, making, (file) =>
+        take({ name, header: file.header, content: file }),
+      );
+    }
+  }
+  if (!isThere && kind === 'folder') throw fileError('ENOENT', `${folder} was removed by the job`);
+}
+
+/** Whether something of another host is in the way, or the name leaves the folder. */
+function isTaken(name: string, known: ReadonlyMap<string, Header['type']>): boolean {
+  if (known.has(name) || posix.isAbsolute(name) || name.split('/').includes('..')) return true;
+  for (let parent = posix.dirname(name); parent !== '.'; parent = posix.dirname(parent)) {
+    if (known.has(parent) && known.get(parent) !== 'directory') return true;
+  }
+  return false;
+}
+
+async function openFolder(container: string, folder: string, { client }: Making): Promise<Readable | null> {
+  try {
+    return await client.getArchive(container, `${folder}/.`);
+  } catch (error) {
+    const found = refusalStatus(error) === null ? null : await client.statPath(container, folder);
+    if (found === null || found.isFolder) throw error;
+    throw fileError('ENOTDIR', `the job made ${folder} something else than a folder`);
   }
 }
+
+const fileError = (code: string, message: string) => Object.assign(new Error(message), { code });
 
 /** A hard link's entry has no content; asked for alone the file has. */
 async function fetchFile(

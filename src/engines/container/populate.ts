@@ -60,7 +60,7 @@ async function fill(pack: Pack, container: PlannedContainer, content: Content): 
     pack.entry({ name: inTar(path), mode: 0o644 }, text);
   for (const input of content.inputs) {
     if (input.isFolder) await packFolder(pack, input.source, input.target, input.shard);
-    else if (input.shard.index === 0) await packFile(pack, input.source, input.target);
+    else await packSingle(pack, input);
   }
   if (container.brings === 'model' && content.modelUri !== null) {
     await content.packModel(content.modelUri, pack, inTar('/opt/ml/model'));
@@ -91,6 +91,12 @@ async function packFolder(
   for (const [number, { path, name }] of files.entries()) {
     if (number % count === index) await packFile(pack, path, `${target}/${name}`);
   }
+}
+
+/** Of a share the first host has the file; the others have the folder. */
+async function packSingle(pack: Pack, { source, target, shard }: PlannedContainer['inputs'][number]) {
+  pack.entry({ name: inTar(posix.dirname(target)), type: 'directory', mode: 0o755 });
+  if (shard.index === 0) await packFile(pack, source, target);
 }
 
 async function packFile(pack: Pack, source: string, target: string): Promise<void> {

@@ -3,16 +3,16 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { SluiceError } from '../../core/errors.ts';
 import type { JobRequest, ModelBody } from '../../core/jobs.ts';
-import { findBatch, findInput, isReadableByAll } from '../local/inputs.ts';
+import { findBatch, findInput } from '../local/inputs.ts';
 import { exists, type JobFolder } from '../local/job-folder.ts';
 import { jobInputs } from '../opt-ml.ts';
 import type { ContainerClient } from './client.ts';
 import { removeContainers } from './conclude.ts';
 import { imageOf, labels, networkName, planGroup, type PlannedContainer } from './group.ts';
 import type { Images, ReadyImage } from './images.ts';
+import { mountable } from './mountable.ts';
 import { populate, type PackModel } from './populate.ts';
 import { createBody } from './requests.ts';
-import { runsAsRoot, sharesFiles } from './shared-files.ts';
 
 export interface PrepareOptions {
   client: ContainerClient;
@@ -44,8 +44,8 @@ export async function createContainers(options: PrepareOptions): Promise<void> {
     await createAll(options);
     await writeFile(populated, '');
   } catch (error) {
-    const isFinal = error instanceof SluiceError && !error.retryable && error.code !== 'SpecMismatch';
-    if (isFinal) await removeContainers(options.client, options.name);
+    if (isFinal(error) && !exists(options.files.started))
+      await removeContainers(options.client, options.name);
     throw error;
   }
 }
@@ -78,6 +78,11 @@ async function createAll(options: PrepareOptions): Promise<void> {
   }
 }
 
+/** Whether nobody will come and go on: what was made so far is of no use. Another request's containers are not ours to remove. */
+function isFinal(error: unknown): boolean {
+  return error instanceof SluiceError && !error.retryable && error.code !== 'SpecMismatch';
+}
+
 async function readyImages(
   { images, job, tell, signal }: PrepareOptions,
   model: ModelBody | null,
@@ -97,7 +102,9 @@ async function createOne(
   const { client } = options;
   const { spec } = container;
   const image = container.brings === 'driver' ? ready.driver : ready.job;
-  const mounted = await mountable(options, container, image);
+  // A share of the files cannot be mounted.
+  const whole = container.inputs.filter(({ shard }) => shard.count === 1);
+  const mounted = await mountable(options, whole, image);
   const mounts = mounted.map(({ source, target }) => ({ source, target }));
   const body = createBody({ ...spec, mounts });
   while (!(await client.create(spec.name, body)) && !(await isAdopted(options, spec.name))) {
@@ -110,29 +117,6 @@ async function createOne(
     packModel: options.packModel,
     signal: options.signal,
   });
-}
-
-/** Inputs that are seen where they lie. All others are sent: to a remote engine, to a user who might not read them, and in shares. */
-async function mountable(
-  { client, jobsDir }: PrepareOptions,
-  { inputs }: PlannedContainer,
-  image: ReadyImage,
-): Promise<PlannedContainer['inputs']> {
-  const whole = inputs.filter(({ shard }) => shard.count === 1);
-  if (whole.length === 0 || !(await sharedWith(client, jobsDir, image))) return [];
-  if (runsAsRoot(image.user)) return whole;
-  const readable = await Promise.all(whole.map(({ source }) => isReadableByAll(source)));
-  return whole.filter((_input, index) => readable[index]);
-}
-
-const known = new WeakMap<ContainerClient, Promise<boolean>>();
-
-/** Asked once a worker. */
-function sharedWith(client: ContainerClient, folder: string, image: ReadyImage): Promise<boolean> {
-  const answer = known.get(client) ?? sharesFiles(client, folder, image.reference);
-  known.set(client, answer);
-  answer.catch(() => known.delete(client));
-  return answer;
 }
 
 /** False for one that isn't to be seen yet, or any more. @throws SluiceError `SpecMismatch` */

@@ -24,6 +24,7 @@ export async function ask<T>(call: () => Promise<T>): Promise<T> {
 }
 
 export function asOurs(error: unknown): unknown {
+  if (error instanceof SluiceError) return error;
   const { statusCode, code, message, json } = error as NodeJS.ErrnoException & {
     statusCode?: number;
     json?: { message?: string };

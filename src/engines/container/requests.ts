@@ -51,6 +51,7 @@ export function createBody(spec: ContainerSpec): CreateBody {
         ReadOnly: true,
       })),
       NetworkMode: networkMode(network),
+      ...extraHosts(spec),
       RestartPolicy: { Name: 'no' },
       // Whatever the engine's default is, its log must be readable.
       LogConfig: { Type: 'json-file', Config: {} },
@@ -75,6 +76,18 @@ function networkMode(network: Network): string {
   }
 }
 
+/** Names that the engine puts into /etc/hosts beside its own. */
+function extraHosts({ network, hostname, options }: ContainerSpec): { ExtraHosts?: string[] } {
+  // It has that container's file, and the engine refuses any addition.
+  if (network.kind === 'of') return {};
+  const hosts = [
+    // The engine itself writes the name beside the address on a network, and here is none; script mode waits until it resolves.
+    ...(network.kind === 'none' ? [`${hostname}:127.0.0.1`] : []),
+    ...(options.hostGateway === true ? ['host.docker.internal:host-gateway'] : []),
+  ];
+  return hosts.length === 0 ? {} : { ExtraHosts: hosts };
+}
+
 function resources({ options, instanceType }: ContainerSpec): Record<string, unknown> {
   const size = options.limits === 'instance' ? instanceSize(instanceType) : null;
   const cpus = options.cpus ?? size?.cpus;
@@ -89,7 +102,6 @@ function resources({ options, instanceType }: ContainerSpec): Record<string, unk
     }),
     ...(options.sharedMemoryMb !== undefined && { ShmSize: options.sharedMemoryMb * megabyte }),
     ...(options.init === true && { Init: true }),
-    ...(options.hostGateway === true && { ExtraHosts: ['host.docker.internal:host-gateway'] }),
     ...(gpus !== undefined && {
       DeviceRequests: [{ Driver: '', Count: gpus === 'all' ? -1 : gpus, Capabilities: [['gpu']] }],
     }),

@@ -14,7 +14,9 @@ export function checkRequest(job: JobRequest, model: ModelBody | null, framework
   if (image !== null) checkFramework(image, frameworksDir);
   if (job.kind === 'Processing') checkPaths(job);
   const type = instanceTypeOf(job);
-  if (job.local.limits === 'instance' && instanceSize(type) === null) {
+  const { limits, cpus, memoryGb } = job.local;
+  const needsSize = limits === 'instance' && (cpus === undefined || memoryGb === undefined);
+  if (needsSize && instanceSize(type) === null) {
     throw new SluiceError(
       'InvalidInput',
       `local.limits: the size of ${type} is not known here; give local.cpus and local.memoryGb instead`,

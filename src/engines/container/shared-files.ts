@@ -1,10 +1,13 @@
 import { randomUUID } from 'node:crypto';
-import { mkdir, rm, writeFile } from 'node:fs/promises';
+import { mkdir, rm, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { ContainerClient } from './client.ts';
+import { labels } from './group.ts';
 import { refusalStatus } from './refusals.ts';
 import { readHead } from './outputs.ts';
 import { createBody } from './requests.ts';
+
+const target = '/sluice-probe';
 
 /**
  * Whether a path of this machine is the same to the engine: not if it runs elsewhere, nor if this worker is in a container itself.
@@ -13,10 +16,39 @@ import { createBody } from './requests.ts';
 export async function sharesFiles(client: ContainerClient, folder: string, image: string): Promise<boolean> {
   const nonce = randomUUID();
   const source = join(folder, `.probe-${nonce}`);
-  const name = `sluice-probe-${nonce}`;
-  const target = '/sluice-probe';
   await mkdir(folder, { recursive: true });
   await writeFile(source, nonce);
+  try {
+    return await throughProbe(client, folder, source, image, async (probe) => {
+      return (await readHead(client, probe, target, nonce.length))?.toString() === nonce;
+    });
+  } finally {
+    await rm(source, { force: true });
+  }
+}
+
+/** The same for a file or folder that nobody may write to: known by the nanosecond at which it was changed. */
+export async function seesSame(
+  client: ContainerClient,
+  home: string,
+  source: string,
+  image: string,
+): Promise<boolean> {
+  const { mtimeNs, size } = await stat(source, { bigint: true });
+  return throughProbe(client, home, source, image, async (probe) => {
+    const seen = await client.statPath(probe, target);
+    return seen !== null && seen.mtimeNs === mtimeNs && seen.size === size;
+  });
+}
+
+async function throughProbe(
+  client: ContainerClient,
+  home: string,
+  source: string,
+  image: string,
+  look: (probe: string) => Promise<boolean>,
+): Promise<boolean> {
+  const name = `sluice-probe-${randomUUID()}`;
   try {
     const body = createBody({
       name,
@@ -25,7 +57,8 @@ export async function sharesFiles(client: ContainerClient, folder: string, image
       // Some images have none, and the engine wants one.
       command: ['true'],
       environment: {},
-      labels: {},
+      // By which `sluice clean` finds one that was left.
+      labels: { [labels.job]: name, [labels.home]: home },
       hostname: 'probe',
       network: { kind: 'none' },
       mounts: [{ source, target }],
@@ -33,14 +66,13 @@ export async function sharesFiles(client: ContainerClient, folder: string, image
       options: { stopGraceSeconds: 0, maxRuntimeSeconds: 1 },
     });
     await client.create(name, body);
-    return (await readHead(client, name, target, nonce.length))?.toString() === nonce;
+    return await look(name);
   } catch (error) {
     // The engine has no such path.
     if (refusalStatus(error) !== null) return false;
     throw error;
   } finally {
     await client.remove(name);
-    await rm(source, { force: true });
   }
 }
 

@@ -1,5 +1,6 @@
-import { lstat, readdir, realpath, stat } from 'node:fs/promises';
-import { basename, join } from 'node:path';
+import type { Dirent } from 'node:fs';
+import { lstat, readdir, readlink, realpath, stat } from 'node:fs/promises';
+import { basename, dirname, isAbsolute, join, resolve } from 'node:path';
 import { SluiceError } from '../../core/errors.ts';
 import type { TransformJob } from '../../core/jobs.ts';
 import { withoutFinalSlash, type JobInput } from '../opt-ml.ts';
@@ -102,12 +103,39 @@ export async function filesBelow(folder: string, prefix = ''): Promise<{ path: s
   return lists.flat();
 }
 
-/** Whether any user may read all of it. */
+/** Whether any user may read all of it. What a link points at counts where that is part of it. */
 export async function isReadableByAll(path: string): Promise<boolean> {
-  const { mode } = await stat(path);
-  const info = await lstat(path);
-  if (!info.isDirectory()) return (mode & 0o004) !== 0;
-  if ((mode & 0o005) !== 0o005) return false;
-  const inside = await Promise.all((await readdir(path)).map((name) => isReadableByAll(join(path, name))));
-  return inside.every(Boolean);
+  return areAll(await realpath(path), async (inner, info) => {
+    if (info.isSymbolicLink()) return true;
+    const wanted = info.isDirectory() ? 0o005 : 0o004;
+    return ((await lstat(inner)).mode & wanted) === wanted;
+  });
+}
+
+/** Whether some link in a folder points at something that isn't in it, or takes a way that isn't. A link to nothing does not matter. */
+export async function leadsOutside(path: string): Promise<boolean> {
+  const folder = await realpath(path);
+  const isInside = (aim: string) => aim === folder || aim.startsWith(`${folder}/`);
+  return !(await areAll(folder, async (inner, info) => {
+    if (!info.isSymbolicLink()) return true;
+    const end = await realpath(inner).catch(() => null);
+    if (end === null) return true;
+    const aim = await readlink(inner);
+    return isInside(end) && !isAbsolute(aim) && isInside(resolve(dirname(inner), aim));
+  }));
+}
+
+/** Whether it holds for the path and for everything below, links being looked at themselves. */
+async function areAll(
+  path: string,
+  holds: (path: string, info: Pick<Dirent, 'isDirectory' | 'isSymbolicLink'>) => Promise<boolean>,
+  info: Pick<Dirent, 'isDirectory' | 'isSymbolicLink'> | null = null,
+): Promise<boolean> {
+  const kind = info ?? (await lstat(path));
+  if (!(await holds(path, kind))) return false;
+  if (!kind.isDirectory()) return true;
+  for (const entry of await readdir(path, { withFileTypes: true })) {
+    if (!(await areAll(join(path, entry.name), holds, entry))) return false;
+  }
+  return true;
 }

@@ -59,9 +59,9 @@ export interface Bench {
 
 const folders: string[] = [];
 
-export function makeFolder(): string {
+export function makeFolder(within = tmpdir()): string {
   // Anybody may pass through: some jobs run as another user.
-  const folder = mkdtempSync(join(tmpdir(), 'sluice-'));
+  const folder = mkdtempSync(join(within, 'sluice-'));
   execFileSync('chmod', ['755', folder]);
   folders.push(folder);
   return folder;

@@ -1,0 +1,82 @@
+import { readFile, realpath } from 'node:fs/promises';
+import { isReadableByAll, leadsOutside, type FoundInput } from '../local/inputs.ts';
+import type { ContainerClient } from './client.ts';
+import { runsAsRoot, seesSame, sharesFiles } from './shared-files.ts';
+import type { ReadyImage } from './images.ts';
+
+/** Of these inputs the ones that the engine sees where they lie. All others are sent: to a remote engine, to a user who might not read them. */
+export async function mountable<Input extends FoundInput>(
+  { client, jobsDir }: { client: ContainerClient; jobsDir: string },
+  inputs: readonly Input[],
+  image: ReadyImage,
+): Promise<Input[]> {
+  const seen: Input[] = [];
+  for (const input of inputs) {
+    if (await canBeMounted(client, jobsDir, input.source, image)) seen.push(input);
+  }
+  return seen;
+}
+
+async function canBeMounted(
+  client: ContainerClient,
+  jobsDir: string,
+  source: string,
+  image: ReadyImage,
+): Promise<boolean> {
+  if (!(await isShared(client, jobsDir, source, image))) return false;
+  if (!runsAsRoot(image.user) && !(await isReadableByAll(source))) return false;
+  // In the container such a link would lead nowhere, or to something else.
+  return !(await leadsOutside(source));
+}
+
+/** One answer a mount of this machine: the engine may see some of them, as with a worker that is in a container itself. */
+async function isShared(
+  client: ContainerClient,
+  jobsDir: string,
+  source: string,
+  image: ReadyImage,
+): Promise<boolean> {
+  const home = await askOnce(client, '', () => sharesFiles(client, jobsDir, image.reference));
+  if (!home) return false;
+  const mountPoints = await listMountPoints();
+  const path = await realpath(source);
+  const within = mountPointOf(await realpath(jobsDir), mountPoints);
+  const others = mountPoints.filter((point) => point.startsWith(`${path}/`));
+  const own = mountPointOf(path, mountPoints);
+  if (own !== within) others.push(own);
+  for (const point of others) {
+    const probe = point === own ? path : point;
+    if (!(await askOnce(client, point, () => seesSame(client, jobsDir, probe, image.reference))))
+      return false;
+  }
+  return true;
+}
+
+const known = new WeakMap<ContainerClient, Map<string, Promise<boolean>>>();
+
+/** Once a worker. */
+function askOnce(client: ContainerClient, point: string, ask: () => Promise<boolean>): Promise<boolean> {
+  const answers = known.get(client) ?? new Map<string, Promise<boolean>>();
+  known.set(client, answers);
+  const answer = answers.get(point) ?? ask();
+  answers.set(point, answer);
+  answer.catch(() => answers.delete(point));
+  return answer;
+}
+
+/** None where the system does not tell. */
+async function listMountPoints(): Promise<string[]> {
+  const text = await readFile('/proc/self/mountinfo', 'utf8').catch(() => '');
+  return text
+    .split('\n')
+    .map((line) => line.split(' ')[4] ?? '')
+    .filter((point) => point !== '')
+    .map((point) =>
+      point.replace(/\\(\d{3})/g, (_escape, octal: string) => String.fromCharCode(parseInt(octal, 8))),
+    );
+}
+
+function mountPointOf(path: string, points: readonly string[]): string {
+  const around = points.filter((point) => point === '/' || path === point || path.startsWith(`${point}/`));
+  return around.reduce((longest, point) => (point.length > longest.length ? point : longest), '');
+}
