@@ -4,10 +4,10 @@ import { checkRequest } from '../../../src/engines/container/requirements.ts';
 import { makeFolder, processingJob, shell, trainingJob, writeFiles } from './jobs.ts';
 
 const frameworksDir = writeFiles(makeFolder(), { 'sklearn/Dockerfile': 'FROM x' });
-const check = (job: JobRequest) => () => checkRequest(job, frameworksDir);
+const check = (job: JobRequest) => () => checkRequest(job, null, frameworksDir);
 const code = (job: JobRequest) => {
   try {
-    checkRequest(job, frameworksDir);
+    checkRequest(job, null, frameworksDir);
     return null;
   } catch (error) {
     return (error as { code: string }).code;
