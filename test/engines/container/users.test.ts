@@ -1,7 +1,8 @@
-import { chmodSync, readFileSync, statSync } from 'node:fs';
+import { chmodSync, readFileSync, statSync, truncateSync } from 'node:fs';
 import { join } from 'node:path';
 import { beforeAll, expect, it } from 'vitest';
 import { describeDocker } from '../../support/docker.ts';
+import { until } from '../../support/until.ts';
 import { buildImage, createContainerBench, processingJob, shell, trainingJob, writeFiles } from './jobs.ts';
 
 describeDocker('an image whose user is not root', () => {
@@ -66,6 +67,23 @@ describeDocker('an image whose user is not root', () => {
     const script = 'cd /opt/ml/processing/input/data; cat a.csv; grep -c $PWD /proc/self/mounts';
     await bench.run('public', shell(script, { image, inputs: { data: folder } }));
     expect(bench.log('public')).toBe('public\n1\n');
+  });
+
+  it('can be left in the middle of what is sent to it, and is taken up again', async () => {
+    const folder = writeFiles(join(bench.folder, 'long'), { 'big.bin': '' });
+    truncateSync(join(folder, 'big.bin'), 2 ** 31);
+    chmodSync(join(folder, 'big.bin'), 0o600);
+    const job = shell('stat -c %s /opt/ml/processing/input/data/*', { image, inputs: { data: folder } });
+    const left = new AbortController();
+    const ensured = bench.engine.ensure(bench.name('long'), job, left.signal);
+    await until(async () => (await bench.containers('long')).length === 1);
+    setTimeout(() => left.abort(new Error('left')), 100);
+    await expect(ensured).rejects.toThrow('left');
+    const asked = Date.now();
+    truncateSync(join(folder, 'big.bin'), 5);
+    expect(await bench.run('long', job)).toMatchObject({ status: 'succeeded' });
+    expect(bench.log('long')).toBe('5\n');
+    expect(Date.now() - asked).toBeLessThan(15_000);
   });
 
   it('gets its share of several hosts', async () => {
