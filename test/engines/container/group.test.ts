@@ -52,7 +52,7 @@ describe('the containers of a processing job', () => {
         entrypoint: ['python3', 'x.py'],
         command: null,
         environment: { PROCESSING_JOB_NAME: 'a-job', MINE: 'yes' },
-        labels: sharedLabels,
+        labels: { ...sharedLabels, 'sluice.role': 'main' },
         hostname: 'algo-1',
         network: { kind: 'default' },
         instanceType: 'ml.m5.xlarge',
@@ -110,7 +110,7 @@ describe('the containers of a processing job', () => {
       ]),
     );
     for (const [index, host] of hosts.entries()) {
-      expect(host.spec.labels).toEqual(sharedLabels);
+      expect(host.spec.labels).toEqual({ ...sharedLabels, 'sluice.role': 'main' });
       expect(jsonOf(host, '/opt/ml/config/resourceconfig.json')).toMatchObject({
         current_host: `algo-${index + 1}`,
         hosts: ['algo-1', 'algo-2', 'algo-3'],
@@ -220,7 +220,7 @@ describe('the containers of a transform job', () => {
           OF_JOB: 'job',
           BOTH: 'job',
         },
-        labels: sharedLabels,
+        labels: { ...sharedLabels, 'sluice.role': 'service' },
         hostname: 'algo-1',
         network: { kind: 'default' },
         instanceType: 'ml.m5.xlarge',
@@ -240,7 +240,7 @@ describe('the containers of a transform job', () => {
         entrypoint: ['python3'],
         command: ['-I', '-S', '/sluice/driver/driver.py', '/sluice/config.json'],
         environment: { LANG: 'C.UTF-8', PYTHONUNBUFFERED: '1' },
-        labels: sharedLabels,
+        labels: { ...sharedLabels, 'sluice.role': 'main' },
         hostname: 'algo-1',
         network: { kind: 'of', container: 'a-job.server' },
         instanceType: 'ml.m5.xlarge',

@@ -208,13 +208,18 @@ export async function tarOf(files: Record<string, string>): Promise<Buffer> {
   return Buffer.concat(chunks);
 }
 
+const built: string[] = [];
+afterAll(async () => {
+  for (const tag of built.splice(0)) await removeImage(tag);
+});
+
 /** Builds an image on the plain one. @returns its name, under which it goes after the tests of the file. */
 export async function buildImage(short: string, instructions: string, files: Record<string, string> = {}) {
   const tag = `sluice-test/${short}:${randomBytes(4).toString('hex')}`;
   const context = await tarOf({ Dockerfile: `FROM ${plainImage}\n${instructions}\n`, ...files });
   const reply = await dockerDo('POST', `/build?t=${encodeURIComponent(tag)}&forcerm=1`, context);
   if (reply.text().includes('"errorDetail"')) throw new Error(reply.text());
-  afterAll(() => removeImage(tag));
+  built.push(tag);
   return tag;
 }
 
