@@ -44,9 +44,9 @@ export async function conclude(work: Concluding): Promise<void> {
 /** Those that use a service's network go before it: Podman refuses to remove it otherwise. */
 export async function removeContainers(client: ContainerClient, job: string): Promise<void> {
   const containers = await client.list([`${labels.job}=${job}`]);
-  for (const areServices of [false, true]) {
-    const next = containers.filter((one) => (one.labels[labels.role] === 'service') === areServices);
-    await Promise.all(next.map(({ name }) => client.remove(name)));
+  for (const last of [false, true]) {
+    const those = containers.filter((container) => (container.labels[labels.role] === 'service') === last);
+    await Promise.all(those.map(({ name }) => client.remove(name)));
   }
   // Few jobs have one; but of a job that was cut off nothing else may be left.
   await client.removeNetwork(networkName(job));
