@@ -49,9 +49,9 @@ export async function conclude(work: Concluding): Promise<void> {
 /** Those that use a service's network go before it: Podman refuses to remove it otherwise. */
 export async function removeContainers(client: ContainerClient, job: string): Promise<void> {
   const containers = await client.list([`${labels.job}=${job}`]);
-  for (const role of ['main', 'service']) {
-    const ofRole = containers.filter((container) => container.labels[labels.role] === role);
-    await Promise.all(ofRole.map(({ name }) => client.remove(name)));
+  for (const last of [false, true]) {
+    const those = containers.filter((container) => (container.labels[labels.role] === 'service') === last);
+    await Promise.all(those.map(({ name }) => client.remove(name)));
   }
   // Few jobs have one; but of a job that was cut off nothing else may be left.
   await client.removeNetwork(networkName(job));
