@@ -1,6 +1,7 @@
 import { Agent, type AgentOptions } from 'node:https';
 import type { IncomingMessage } from 'node:http';
 import type { Readable } from 'node:stream';
+import { setTimeout as sleep } from 'node:timers/promises';
 import type Dockerode from 'dockerode';
 import type { RegistryCredentials } from './registry-auth.ts';
 import { readProgress, type Progress } from './progress.ts';
@@ -126,6 +127,9 @@ function imageCalls(docker: Dockerode): ImageCalls {
   };
 }
 
+const createTries = 100;
+const createPauseMs = 50;
+
 type ContainerCalls = Omit<ContainerClient, keyof ImageCalls | keyof NetworkCalls>;
 
 function containerCalls(docker: Dockerode): ContainerCalls {
@@ -134,13 +138,17 @@ function containerCalls(docker: Dockerode): ContainerCalls {
     (await unlessMissing(ask(() => container(name).inspect()))) !== null;
   return {
     async create(name, body) {
-      try {
-        await ask(() => docker.createContainer({ ...body, name }));
-        return true;
-      } catch (error) {
-        // Docker says 409 and Podman 500, so the container itself tells.
-        if (refusalStatus(error) !== null && (await isThere(name))) return false;
-        throw error;
+      for (let tries = 1; ; tries += 1) {
+        try {
+          await ask(() => docker.createContainer({ ...body, name }));
+          return true;
+        } catch (error) {
+          // Docker says 409 and Podman 500, so the container itself tells.
+          if (refusalStatus(error) !== null && (await isThere(name))) return false;
+          // The name is taken, but not by a container that is there: somebody else's is just being made, or removed.
+          if (refusalStatus(error) !== 409 || tries === createTries) throw error;
+          await sleep(createPauseMs);
+        }
       }
     },
 

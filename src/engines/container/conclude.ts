@@ -1,11 +1,12 @@
-import { appendFile, link, mkdir, readFile, rename, rm, stat, writeFile } from 'node:fs/promises';
+import { appendFile, link, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { randomUUID } from 'node:crypto';
-import { basename, dirname, join } from 'node:path';
+import { join } from 'node:path';
 import { SluiceError } from '../../core/errors.ts';
 import type { JobRequest } from '../../core/jobs.ts';
 import type { ExitRecord } from '../local/exit-record.ts';
 import { exists, hasErrorCode, readUnlessMissing, type JobFolder } from '../local/job-folder.ts';
 import { jobOutputs, optMl, withoutFinalSlash } from '../opt-ml.ts';
+import { createAsides, placeOutput, removeAsides, type Asides } from './asides.ts';
 import type { ContainerClient } from './client.ts';
 import { driverFolder, labels, networkName } from './group.ts';
 import { decisive, exitRecord, outcomeSchema, speakers, type Outcome, type Words } from './outcome.ts';
@@ -31,12 +32,16 @@ export async function conclude(work: Concluding): Promise<void> {
   const { client, name, files } = work;
   const endingFile = join(files.path, 'ending.json');
   let text = await readUnlessMissing(endingFile);
+  const asides = createAsides(files);
   if (text === null) {
-    const ending = await prepareEnding(work);
+    const ending = await prepareEnding(work, asides);
     text = await writeOnce(endingFile, JSON.stringify(ending));
   }
   const { exit, outputs } = JSON.parse(text) as Ending;
   for (const { aside, destination } of outputs) await placeOutput(aside, destination);
+  // Another worker that was quicker may have swept before these were made.
+  await asides.remove();
+  await removeAsides(files);
   await removeContainers(client, name);
   await writeWhole(files.exit, JSON.stringify(exit));
 }
@@ -52,23 +57,21 @@ export async function removeContainers(client: ContainerClient, job: string): Pr
   await client.removeNetwork(networkName(job));
 }
 
-async function prepareEnding(work: Concluding): Promise<Ending> {
+async function prepareEnding(work: Concluding, asides: Asides): Promise<Ending> {
   const { client, job, files } = work;
   const outcome = await readOutcome(files);
   const { startedAt } = JSON.parse(await readFile(files.started, 'utf8')) as { startedAt: string };
   const exit = exitRecord(outcome, startedAt, await readWords(client, job, outcome));
   const isGood = exit.outcome === 'exited' && exit.exitCode === 0 && !exit.messageInvalid;
   if (!isGood) return { exit, outputs: [] };
-  const asideFolder = join(files.path, `commit-${randomUUID()}`);
   try {
-    const outputs = await makeOutputs(work, outcome, asideFolder);
+    const outputs = await makeOutputs(work, outcome, asides);
     if (!exists(files.stop)) return { exit, outputs };
   } catch (error) {
-    await rm(asideFolder, { recursive: true, force: true });
+    await asides.remove();
     if (!exists(files.stop)) return { exit: failedCommit(exit, error), outputs: [] };
   }
   // Asked to stop while its outputs were brought home: none appears.
-  await rm(asideFolder, { recursive: true, force: true });
   return { exit: { ...exit, outcome: 'stopped' }, outputs: [] };
 }
 
@@ -76,22 +79,19 @@ async function readOutcome(files: JobFolder): Promise<Outcome> {
   return outcomeSchema.parse(JSON.parse(await readFile(join(files.path, 'outcome.json'), 'utf8')));
 }
 
-async function makeOutputs(
-  work: Concluding,
-  outcome: Outcome,
-  asideFolder: string,
-): Promise<Ending['outputs']> {
+async function makeOutputs(work: Concluding, outcome: Outcome, asides: Asides): Promise<Ending['outputs']> {
   const { client, files, signal } = work;
-  const made: Ending['outputs'] = [];
-  for (const [index, { output, destination }] of outputsOf(work, outcome).entries()) {
+  const wanted = outputsOf(work, outcome);
+  for (const { destination } of wanted) {
     if (exists(destination)) {
       throw Object.assign(new Error(`the output is there already: ${destination}`), { code: 'EEXIST' });
     }
-    await mkdir(dirname(destination), { recursive: true });
-    const aside = (await onSameDevice(files.path, dirname(destination)))
-      ? join(asideFolder, String(index))
-      : join(dirname(destination), `.sluice-${basename(asideFolder)}-${basename(destination)}`);
-    const note = (text: string) => void appendFile(files.log, `sluice: ${text}\n`).catch(() => undefined);
+  }
+  const paths = await asides.plan(wanted.map(({ destination }) => destination));
+  const note = (text: string) => void appendFile(files.log, `sluice: ${text}\n`).catch(() => undefined);
+  const made: Ending['outputs'] = [];
+  for (const [index, { output, destination }] of wanted.entries()) {
+    const aside = paths[index] ?? '';
     if (await makeOutput(output, aside, { client, note, signal })) made.push({ aside, destination });
   }
   return made;
@@ -119,19 +119,6 @@ function failedCommit(exit: ExitRecord, error: unknown): ExitRecord {
   if (code === undefined || code === 'ABORT_ERR') throw error;
   const denied = hasErrorCode(error, 'EACCES', 'EPERM', 'EROFS');
   return { ...exit, outcome: 'commitFailed', error: message, denied };
-}
-
-async function onSameDevice(one: string, other: string): Promise<boolean> {
-  return (await stat(one)).dev === (await stat(other)).dev;
-}
-
-/** Who comes second, or again, finds it placed. */
-async function placeOutput(aside: string, destination: string): Promise<void> {
-  try {
-    await rename(aside, destination);
-  } catch (error) {
-    if (!hasErrorCode(error, 'ENOENT') || !exists(destination)) throw error;
-  }
 }
 
 const failureCharacters = 1024;

@@ -28,6 +28,8 @@ export interface DescriberOptions {
 export function createDescriber({ startSupervisor, conclusions, client }: DescriberOptions) {
   const describeUnsupervised = async (name: string, files: JobFolder, job: JobRequest): Promise<JobState> => {
     if (exists(join(files.path, 'outcome.json'))) {
+      // Another worker may have been asked.
+      if (exists(files.stop)) conclusions.giveUp(name);
       await conclusions.conclude(name, job, files);
       return (await readEnded(files, job)) ?? running('storing outputs', await readStartedAt(files));
     }

@@ -8,6 +8,7 @@ import tar, { type Extract, type Pack } from 'tar-stream';
 import { SluiceError } from '../../core/errors.ts';
 import type { JobOutput } from '../opt-ml.ts';
 import type { ContainerClient } from './client.ts';
+import { createPack } from './pack.ts';
 import { refusalStatus } from './refusals.ts';
 
 type Entry = Extract extends AsyncIterable<infer Item> ? Item : never;
@@ -61,7 +62,7 @@ async function makeFolder(output: ContainerOutput, aside: string, making: Making
 
 async function makeArchive(output: ContainerOutput, aside: string, making: Making): Promise<boolean> {
   await mkdir(dirname(aside), { recursive: true });
-  const pack = tar.pack();
+  const pack = createPack();
   // Level 1: models are mostly numbers; higher levels take several times as long for a few per cent.
   const gzip = createGzip({ level: zlib.Z_BEST_SPEED, chunkSize: 256 * 1024 });
   const file = await createFile(aside, 0o644);

@@ -4,10 +4,11 @@ import { dirname, join, posix } from 'node:path';
 import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { fileURLToPath } from 'node:url';
-import tar, { type Pack } from 'tar-stream';
+import type { Pack } from 'tar-stream';
 import { filesBelow } from '../local/inputs.ts';
 import type { ContainerClient } from './client.ts';
 import { driverFolder, type PlannedContainer, type Shard } from './group.ts';
+import { createPack } from './pack.ts';
 
 /** Adds the entries of a model's archive below a folder. */
 export type PackModel = (uri: string, pack: Pack, folder: string) => Promise<void>;
@@ -29,7 +30,7 @@ export async function populate(
   container: PlannedContainer,
   content: Content,
 ): Promise<void> {
-  const pack = tar.pack();
+  const pack = createPack();
   const stop = () => pack.destroy(content.signal.reason as Error);
   content.signal.addEventListener('abort', stop, { once: true });
   const filled = fill(pack, container, content).then(

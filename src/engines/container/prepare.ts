@@ -111,6 +111,8 @@ async function createOne(
     options.signal.throwIfAborted();
     await sleep(20);
   }
+  // Another worker was quicker: nobody may write into what runs.
+  if (exists(options.files.started)) return;
   await populate(client, container, {
     inputs: container.inputs.filter((input) => !mounted.includes(input)),
     modelUri: model?.PrimaryContainer.ModelDataUrl ?? null,

@@ -39,13 +39,23 @@ class Api:
 
     def events(self, since, label):
         """A response of one JSON object a line, without end."""
-        filters = json.dumps({"type": ["container"], "label": [label]})
-        return self._open("/events?" + urlencode({"since": "%.9f" % since, "filters": filters}))
+        return self._open(_events(label, since=since))
+
+    def past_events(self, since, until, label):
+        """Lines, those that the engine still remembers."""
+        status, body = self._call("GET", _events(label, since=since, until=until))
+        if status != 200:
+            raise Unreachable(_message(body))
+        return body.splitlines()
 
     def logs(self, name, since, follow=True):
         """A response of frames, ended when the container is; None if there is no such container."""
-        query = {"stdout": 1, "stderr": 1, "follow": int(follow), "timestamps": 1, "since": since}
-        return self._open("/containers/%s/logs?%s" % (quote(name), urlencode(query)))
+        return self._open(_logs(name, follow=int(follow), since=since))
+
+    def last_log(self, name):
+        """The last frame alone; None if the container is gone or silent."""
+        status, body = self._call("GET", _logs(name, tail=1))
+        return body if status == 200 and body else None
 
     def _call(self, method, path):
         connection = self._connect()
@@ -60,6 +70,8 @@ class Api:
 
     def _open(self, path):
         connection = self._connect()
+        # Without chunks, of which an engine makes one a line, and each costs as much as a block of many.
+        connection._http_vsn, connection._http_vsn_str = 10, "HTTP/1.0"
         try:
             connection.request("GET", path, headers={"Connection": "close"})
             answer = connection.getresponse()
@@ -83,6 +95,15 @@ class Api:
             raise Unreachable(str(error)) from error
         connection.sock.settimeout(CALL_SECONDS)
         return connection
+
+
+def _logs(name, **more):
+    return "/containers/%s/logs?%s" % (quote(name), urlencode({"stdout": 1, "stderr": 1, "timestamps": 1, **more}))
+
+
+def _events(label, **times):
+    filters = json.dumps({"type": ["container"], "label": [label]})
+    return "/events?" + urlencode({"filters": filters, **{name: "%.9f" % at for name, at in times.items()}})
 
 
 def open_socket(address):

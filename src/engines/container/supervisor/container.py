@@ -14,6 +14,7 @@ class Container:
         self.log = None
         # Signals of ours: any other comes from somebody else.
         self.sent = set()
+        self.signalled_by_others = False
         self._state = None
         self._start_error = None
 
@@ -28,6 +29,11 @@ class Container:
     def signal(self, api, number):
         self.sent.add(number)
         api.signal(self.name, number)
+
+    def hear_of_signal(self, number):
+        """The engine reports those of ours, too."""
+        if number not in self.sent:
+            self.signalled_by_others = True
 
     @property
     def error(self):
@@ -52,6 +58,17 @@ class Container:
     @property
     def is_open(self):
         return self.is_waiting or self.is_live
+
+    @property
+    def is_gone(self):
+        return self._state is None
+
+    @property
+    def life(self):
+        """From when to when it ran, by the clock of its engine; None if that isn't known."""
+        if self._state is None or not self.has_started:
+            return None
+        return self._state["StartedAt"], self._state["FinishedAt"]
 
     @property
     def is_good(self):

@@ -7,7 +7,10 @@ from api import Unreachable
 
 RETRY_SECONDS = 0.5
 BLOCK_BYTES = 1 << 20
+# What is given up of a log that does not fit.
+ROOM_BYTES = 1 << 18
 HEADER = struct.Struct(">BxxxL")
+SECOND_CHARACTERS = len("2006-01-02T15:04:05")
 
 
 class Log:
@@ -17,10 +20,31 @@ class Log:
         # From its start: who took over from a supervisor that was killed brings everything anew.
         self._file = open(path, "wb", buffering=0)
         self._lock = threading.Lock()
+        self._is_cut = False
 
     def write(self, data):
         with self._lock:
-            self._file.write(data)
+            if not self._is_cut:
+                self._write(memoryview(data))
+
+    def _write(self, data):
+        try:
+            while data:
+                data = data[self._file.write(data) :]
+        except OSError as error:
+            # A full disk ends neither the job nor this supervisor, which needs some room to say how the job ended.
+            self._file.truncate(max(0, self._file.tell() - ROOM_BYTES))
+            self._file.seek(0, os.SEEK_END)
+            self._end(error.strerror)
+
+    def cut(self, reason):
+        with self._lock:
+            if not self._is_cut:
+                self._end(reason)
+
+    def _end(self, reason):
+        self._is_cut = True
+        self._file.write(b"\nsluice: the log ends here: %s\n" % reason.encode())
 
 
 def follow(api, container, log, over):
@@ -57,9 +81,11 @@ class Reader(threading.Thread):
     def run(self):
         last = False
         while not last:
-            # Once more after the end of the job: the engine may have been away when the container said its last words.
             last = self._over.is_set()
             try:
+                # After the end of the job: the engine may have been away when the container said its last words.
+                if last and self._writer.has(self._api.last_log(self._name)):
+                    break
                 answer = self._api.logs(self._name, self._writer.resume())
                 if answer is None:
                     break
@@ -86,47 +112,60 @@ def _copy(answer, writer):
 
 
 class _Writer:
-    """Takes the times off the frames; they tell where to go on when the stream breaks."""
+    """Takes the times off the frames; they tell where to go on when the stream breaks.
+
+    Two streams of a container may be written down a little out of order, so the last two seconds are asked for again, and as
+    many frames of that time as there were already are skipped.
+    """
 
     def __init__(self, prefix, log):
         self._prefix = prefix
         self._log = log
         self._line = b""
-        self._last = b""
-        # Parts of a long line share their time.
-        self._written_at_last = 0
+        # Frames by the second of their time.
+        self._counts = {}
         self._to_skip = 0
+        self._last = None
 
     @property
     def times_are_coarse(self):
-        return bool(self._last) and b"." not in self._last
+        return self._last is not None and b"." not in self._last[HEADER.size :].partition(b" ")[0]
+
+    def has(self, frame):
+        """Whether this is the last one that came."""
+        return frame == self._last
 
     def resume(self):
-        """Since when the log is wanted: Unix time with nanoseconds. What has that very time comes once more."""
-        self._to_skip = self._written_at_last
-        return _unix_time(self._last) if self._last else 0
+        """Since when the log is wanted: Unix time, whole seconds."""
+        seconds = sorted(self._counts)[-2:]
+        # The times of an engine whose clock was set back may come in any order.
+        since = unix_time(seconds[0]) if seconds else 0
+        self._to_skip = sum(count for second, count in self._counts.items() if unix_time(second) >= since)
+        return int(since)
 
     def write_frames(self, data):
         """Each is a line, or a part of a long one, after its time. Returns the beginning of one that isn't whole yet."""
-        texts, start = [], 0
+        texts, last, start = [], 0, 0
         while len(data) - start >= HEADER.size:
             end = start + HEADER.size + HEADER.unpack_from(data, start)[1]
             if end > len(data):
                 break
             time, _, text = data[start + HEADER.size : end].partition(b" ")
-            if self._is_new(time):
+            if self._is_new(time[:SECOND_CHARACTERS]):
                 texts.append(text)
-            start = end
+            last, start = start, end
+        if start > 0:
+            self._last = bytes(data[last:start])
         self._write(b"".join(texts))
         return data[start:]
 
-    def _is_new(self, time):
-        if time == self._last and self._to_skip > 0:
+    def _is_new(self, second):
+        if self._to_skip > 0:
             self._to_skip -= 1
             return False
-        self._to_skip = 0
-        self._written_at_last = self._written_at_last + 1 if time == self._last else 1
-        self._last = time
+        if second not in self._counts:
+            self._counts = {known: count for known, count in self._counts.items() if known in sorted(self._counts)[-3:]}
+        self._counts[second] = self._counts.get(second, 0) + 1
         return True
 
     def _write(self, text):
@@ -141,9 +180,17 @@ class _Writer:
             self._log.write(self._prefix + self._line + b"\n")
 
 
-def _unix_time(text):
+def unix_time(text):
+    """Of a time as engines write it: with nanoseconds or without, in UTC or with an offset."""
     import calendar
     import time
 
-    whole, _, fraction = text.decode("ascii").rstrip("Z").partition(".")
-    return "%d.%s" % (calendar.timegm(time.strptime(whole, "%Y-%m-%dT%H:%M:%S")), fraction or "0")
+    text = text.decode("ascii") if isinstance(text, bytes) else text
+    rest = text[SECOND_CHARACTERS:].rstrip("Z")
+    fraction = rest[: len(rest) - len(rest.lstrip(".0123456789"))]
+    offset = rest[len(fraction) :]
+    seconds = calendar.timegm(time.strptime(text[:SECOND_CHARACTERS], "%Y-%m-%dT%H:%M:%S")) + float(fraction or 0)
+    if not offset:
+        return seconds
+    hours, minutes = offset[1:].split(":")
+    return seconds - int(offset[0] + "1") * (int(hours) * 3600 + int(minutes) * 60)

@@ -13,11 +13,13 @@ import time
 
 from api import Api, Unreachable
 from container import Container
-from logs import Log, follow, write_anew
+from logs import Log, follow, unix_time, write_anew
 from records import claim, now
 
 LOG = "log.txt"
 TIMED_OUT = "timed-out"
+# There once the supervisor ends what is left of a job by itself: who takes over must not take its signals for somebody else's.
+ENDING = "ending"
 TERM, KILL = int(signal.SIGTERM), int(signal.SIGKILL)
 # Events say when to look; this is for those that were missed.
 LOOK_SECONDS = 5
@@ -27,6 +29,8 @@ KILL_AGAIN_SECONDS = 2
 SERVICE_GRACE_SECONDS = 5
 # An engine that stays away so much longer than the job may run is not coming back.
 PATIENCE_SECONDS = 3600
+# How long a stopped job's log may still come.
+STOPPED_LOG_SECONDS = 5
 
 
 def supervise(folder):
@@ -107,7 +111,10 @@ class Job:
         # When those that were asked to end are killed.
         self._kill_at = None
         self._engine_was_away = False
-        self._signalled_by_others = False
+        self._rebooted = _started()["boot"] != _boot()
+        if os.path.exists(ENDING):
+            for container in self._containers:
+                container.sent.update((TERM, KILL))
 
     def run(self):
         """What became of the containers; None if their engine is gone for good."""
@@ -122,14 +129,25 @@ class Job:
 
     def _complete_log(self):
         readers = [container.log for container in self._containers if container.log is not None]
-        for reader in readers:
-            reader.join()
+        if not self._wait_for(readers):
+            self._log.cut("the job was stopped")
+            return
         try:
             if any(reader.leaves_out for reader in readers):
                 write_anew(self._api, self._containers, LOG)
         except Unreachable:
             # Then the log stays as it is.
             pass
+
+    def _wait_for(self, readers):
+        """An engine may hand over a log more slowly than the job wrote it: who stops a job does not wait for all of it."""
+        left = STOPPED_LOG_SECONDS
+        for reader in readers:
+            while reader.is_alive() and left > 0:
+                reader.join(RETRY_SECONDS)
+                if _stop_requested():
+                    left -= RETRY_SECONDS
+        return not any(reader.is_alive() for reader in readers)
 
     def _take_a_step(self):
         """True when nothing of the job is left to run."""
@@ -138,6 +156,7 @@ class Job:
                 container.look(self._api)
             self._start_waiting()
             if not any(one.is_live or (one.is_waiting and self._may_start()) for one in self._containers):
+                self._hear_the_rest()
                 return True
             self._end_what_must()
         except Unreachable:
@@ -179,6 +198,7 @@ class Job:
             number, self._kill_at = KILL, time.monotonic() + KILL_AGAIN_SECONDS
         else:
             return
+        _touch(ENDING)
         for container in self._containers:
             if container.is_live:
                 container.signal(self._api, number)
@@ -186,7 +206,7 @@ class Job:
     def _grace_of_an_end(self):
         """Seconds that those still running have; None if nothing asks them to end."""
         if time.monotonic() >= self._deadline and not _stop_requested():
-            os.close(os.open(TIMED_OUT, os.O_CREAT | os.O_WRONLY, 0o600))
+            _touch(TIMED_OUT)
             return self._grace
         if _stop_requested() or self._has_failed():
             return self._grace
@@ -209,10 +229,13 @@ class Job:
         if _stop_requested():
             return "stopped"
         mains = [one for one in self._containers if one.is_main]
-        if self._engine_was_away and any(one.was_killed for one in mains):
+        if (self._engine_was_away or self._rebooted) and any(one.was_killed or one.signalled_by_others for one in mains):
             return "interrupted"
-        if self._signalled_by_others and not all(one.is_good for one in mains):
+        # Whatever its exit code: nobody knows what it would have done yet. One that is gone tells for itself.
+        if any(one.signalled_by_others and not one.is_gone for one in mains):
             return "stoppedByOthers"
+        if any(one.signalled_by_others for one in self._containers) and not all(one.is_good for one in mains):
+            return None if any(one.is_gone for one in mains) else "stoppedByOthers"
         return None
 
     def _read_control(self):
@@ -233,24 +256,44 @@ class Job:
             self._news.put("lost")
             self._over.wait(RETRY_SECONDS)
 
+    def _hear_the_rest(self):
+        """The signals of which the thread that listens may not know: the engine remembers its last events."""
+        lives = [one.life for one in self._containers if one.life is not None]
+        if not lives:
+            return
+        since = min(unix_time(start) for start, _ in lives)
+        # The clock of the engine may be another.
+        until = min(time.time(), max(unix_time(end) for _, end in lives) + 1)
+        for line in self._api.past_events(since, until, self._label):
+            event = json.loads(line)
+            self._hear(event["Action"], event["Actor"]["Attributes"])
+
     def _hear(self, action, attributes):
         if action == "kill":
             number = attributes.get("signal")
-            sent = {str(one) for container in self._containers if container.name == attributes.get("name") for one in container.sent}
-            if number in (str(TERM), str(KILL)) and number not in sent:
-                self._signalled_by_others = True
+            for container in self._containers:
+                if container.name == attributes.get("name") and number in (str(TERM), str(KILL)):
+                    container.hear_of_signal(int(number))
         elif action in ("die", "destroy"):
             self._news.put(action)
+
+
+def _touch(path):
+    os.close(os.open(path, os.O_CREAT | os.O_WRONLY, 0o600))
 
 
 def _stop_requested():
     return os.path.exists("stop")
 
 
+def _started():
+    with open("started.json", encoding="utf-8") as file:
+        return json.load(file)
+
+
 def _remaining(limit):
     """Seconds of the limit that are left, by a clock that nobody sets."""
-    with open("started.json", encoding="utf-8") as file:
-        started = json.load(file)
+    started = _started()
     if started["boot"] != _boot():
         return limit
     return limit - (time.monotonic() - started["monotonic"] / 1000)

@@ -1,0 +1,128 @@
+import { execFileSync, spawn, type ChildProcess } from 'node:child_process';
+import { copyFileSync, mkdirSync, mkdtempSync, openSync, readFileSync, realpathSync, rmSync } from 'node:fs';
+import { basename, dirname, join } from 'node:path';
+import { beforeEach } from 'vitest';
+import { command } from './commands.ts';
+import { processesWith } from './processes.ts';
+import { needsDockerAnd } from './real-parts.ts';
+import { until } from './until.ts';
+
+/** An engine of the test's own, which may be stopped and killed; it has {@link tinyImage} and no network. */
+export interface SecondEngine {
+  host: string;
+  signal(name: NodeJS.Signals): void;
+  /** Returns when the daemon has ended. */
+  end(name: 'SIGTERM' | 'SIGKILL'): Promise<void>;
+  start(...options: string[]): Promise<void>;
+  docker(...args: string[]): string;
+  close(): Promise<void>;
+}
+
+/** A shell and `sleep`, of this machine. */
+export const tinyImage = 'sluice-test-tiny:1';
+
+const programs = ['sh', 'sleep', 'cat'];
+
+/** Whether this machine can have one: else the tests of the file are skipped with the reason, or fail where CI promises Docker. */
+export function needsSecondEngine(): boolean {
+  const ready = needsDockerAnd('dockerd', 'containerd', 'ip');
+  if (!ready || process.getuid?.() === 0) return ready;
+  const reason = 'only root can start a Docker engine';
+  if (process.env.SLUICE_REQUIRE_DOCKER === '1')
+    throw new Error(`SLUICE_REQUIRE_DOCKER is set, but ${reason}`);
+  beforeEach(({ skip }) => skip(reason));
+  return false;
+}
+
+export async function startSecondEngine(): Promise<SecondEngine> {
+  // Paths of sockets must be short.
+  const folder = mkdtempSync('/tmp/sluice-engine-');
+  const host = `unix://${folder}/docker.sock`;
+  // Without a bridge of its own it would take away `docker0`, and with it the network of the machine's own engine.
+  const bridge = `slt${folder.slice(-6)}`;
+  ip('link', 'add', bridge, 'type', 'bridge');
+  ip('addr', 'add', '198.18.77.1/24', 'dev', bridge);
+  let daemon: ChildProcess | null = null;
+  const docker = (...args: string[]) =>
+    execFileSync('docker', ['-H', host, ...args], { encoding: 'utf8', stdio: ['ignore', 'pipe', 'pipe'] });
+
+  const start = async (...options: string[]) => {
+    const log = openSync(join(folder, 'daemon.log'), 'a');
+    const args = ['--data-root', 'data', '--exec-root', 'exec', '--pidfile', 'pid'].map((word) =>
+      word.startsWith('--') ? word : join(folder, word),
+    );
+    const network = [`--bridge=${bridge}`, '--iptables=false', '--ip-masq=false'];
+    const child = spawn('dockerd', [...args, ...options, ...network, '-H', host], {
+      stdio: ['ignore', log, log],
+    });
+    daemon = child;
+    await until(() => {
+      if (child.exitCode !== null)
+        throw new Error(`dockerd: ${readFileSync(join(folder, 'daemon.log'), 'utf8').slice(-2000)}`);
+      return answers(docker);
+    }, 60);
+  };
+
+  const end = async (name: NodeJS.Signals) => {
+    const child = daemon;
+    if (child === null) return;
+    const ended = new Promise((resolve) => child.once('exit', resolve));
+    child.kill(name);
+    // A daemon that stands still hears of it afterwards.
+    child.kill('SIGCONT');
+    await ended;
+    daemon = null;
+    // It dies with its parent, but whoever should reap it may take his time, and the next daemon would take it for alive.
+    await until(async () => (await processesWith(`${folder}/exec/containerd/containerd.toml`)).length === 0);
+    rmSync(join(folder, 'exec/containerd/containerd.pid'), { force: true });
+  };
+
+  await start();
+  await importTinyImage(docker, folder);
+  return {
+    host,
+    docker,
+    start,
+    end,
+    signal: (name) => void daemon?.kill(name),
+    async close() {
+      if (daemon !== null) {
+        daemon.kill('SIGCONT');
+        const all = docker('ps', '-aq').trim().split('\n').filter(Boolean);
+        if (all.length > 0) docker('rm', '-f', ...all);
+        await end('SIGTERM');
+      }
+      for (const { pid } of await processesWith(`-address ${folder}/exec`)) process.kill(pid, 'SIGKILL');
+      ip('link', 'del', bridge);
+      // The daemon binds it over itself.
+      await command('umount', [join(folder, 'data')]);
+      rmSync(folder, { recursive: true, force: true });
+    },
+  };
+}
+
+const ip = (...args: string[]) => execFileSync('ip', args, { stdio: 'pipe' });
+
+function answers(docker: SecondEngine['docker']): boolean {
+  try {
+    docker('version');
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+async function importTinyImage(docker: SecondEngine['docker'], folder: string): Promise<void> {
+  const root = join(folder, 'image');
+  mkdirSync(join(root, 'bin'), { recursive: true });
+  for (const program of programs) {
+    const path = execFileSync('sh', ['-c', `command -v ${program}`], { encoding: 'utf8' }).trim();
+    copyFileSync(realpathSync(path), join(root, 'bin', basename(path)));
+    for (const [library] of execFileSync('ldd', [path], { encoding: 'utf8' }).matchAll(/\/\S+\.so\S*/g)) {
+      mkdirSync(join(root, dirname(library)), { recursive: true });
+      copyFileSync(realpathSync(library), join(root, library));
+    }
+  }
+  await command('tar', ['-C', root, '-cf', join(folder, 'image.tar'), '.']);
+  docker('import', join(folder, 'image.tar'), tinyImage);
+}
