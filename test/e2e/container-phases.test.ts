@@ -12,7 +12,6 @@ import {
 } from '../support/container-stage.ts';
 import { baseImage, describeDocker, dockerApi, dockerDo } from '../support/docker.ts';
 import { freePorts, type Running } from '../support/stack.ts';
-import { until } from '../support/until.ts';
 
 describeDocker('what commands show of a run in containers', { timeout: 120_000 }, () => {
   let stage: ContainerStage;

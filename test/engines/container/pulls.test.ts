@@ -153,8 +153,8 @@ describe('an image of a registry', () => {
   it('goes on being pulled for others when one gives up, who is told at once', async () => {
     await removeImage(image('1'));
     const { client, options } = await imagesWith();
-    let go = untold;
-    const gate = new Promise<void>((resolve) => (go = () => void resolve()));
+    let go: () => void = untold;
+    const gate = new Promise<void>((resolve) => (go = resolve));
     const pull: ContainerClient['pull'] = async (...args) => gate.then(() => client.pull(...args));
     const images: Images = createImages({ client: { ...client, pull }, ...options });
     const gone = new AbortController();
