@@ -71,7 +71,10 @@ describeDocker('containers', () => {
           const left = (await listContainers(labelOf(folder))).map(({ Names }) => Names[0]!.slice(1));
           // A worker that was killed while it asked how the engine sees files leaves the container by which it asked.
           expect(left.filter((name) => !name.startsWith('sluice-probe-'))).toEqual([]);
-          const cleaned = await sluice(['clean', '--unknown'], { TEMPORAL_ADDRESS: address, SLUICE_ROOT: folder });
+          const cleaned = await sluice(['clean', '--unknown'], {
+            TEMPORAL_ADDRESS: address,
+            SLUICE_ROOT: folder,
+          });
           expect(cleaned, cleaned.stderr).toMatchObject({ code: 0 });
           expect(await listContainers(labelOf(folder))).toEqual([]);
           expect(await listNetworks(labelOf(folder))).toEqual([]);
