@@ -20,7 +20,7 @@ export interface KillPlan {
   /** What else is killed before a worker is. @returns how many. */
   alsoKill?: (root: string, random: () => number) => Promise<number>;
   /** Expects that nothing is left when all runs are over. */
-  expectNothingLeft?: (root: string) => Promise<void>;
+  expectNothingLeft?: (root: string, address: string) => Promise<void>;
 }
 
 const runsAtOnce = 2;
@@ -72,7 +72,7 @@ export async function killWorkers({ seed, kills, env, ...plan }: KillPlan): Prom
     }
     const all = await ledger.entries();
     console.log(`${done} kills of workers, ${others} of others; ledger: ${JSON.stringify(summaryOf(all))}`);
-    await plan.expectNothingLeft?.(root);
+    await plan.expectNothingLeft?.(root, server.address);
     expect((await readdir(join(root, '.sluice', 'registry', 'packages', 'small', 'small'))).length).toBe(
       new Set(all.map(({ run }) => run)).size,
     );

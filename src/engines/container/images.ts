@@ -191,7 +191,8 @@ async function build(
   const log: string[] = [];
   const progress = (line: string) => {
     log.push(line);
-    tell(`building ${tag}: ${line}`);
+    // Ids of layers and of the engine's own containers.
+    if (!line.startsWith('--->')) tell(`building ${tag}: ${line}`);
   };
   const buildArgs = baseImage === null ? {} : { BASE_IMAGE: baseImage };
   const labels = { 'sluice.framework': tag };
