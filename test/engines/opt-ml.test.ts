@@ -66,7 +66,9 @@ describe('the files of a processing job', () => {
   });
 
   it('come with inputs and outputs below /opt/ml', () => {
-    expect(jobInputs(job)).toEqual([{ name: 'data', uri: 'file:///data', folder: 'processing/input/data' }]);
+    expect(jobInputs(job)).toEqual([
+      { name: 'data', uri: 'file:///data', folder: 'processing/input/data', isSharded: false },
+    ]);
     expect(jobOutputs('job-2', job)).toEqual([
       { kind: 'folder', folder: 'processing/output/out', uri: 'file:///out' },
     ]);

@@ -12,6 +12,12 @@ import { connectCounted, removeImage, tarOf } from './jobs.ts';
 import { startRegistry, type Registry } from './registry-server.ts';
 import { ask } from './requests.ts';
 
+interface EngineImage {
+  Id: string;
+  RepoTags: string[] | null;
+  RepoDigests: string[] | null;
+}
+
 const ready = needsDockerAnd('docker-registry', 'htpasswd');
 const never = new AbortController().signal;
 const untold = () => undefined;
@@ -32,7 +38,12 @@ describe('an image of a registry', () => {
   }, 60_000);
   afterAll(async () => {
     if (!ready) return;
-    for (const tag of ['1', '2', 'latest']) await removeImage(image(tag));
+    // By their ids: some have no name left.
+    const found = await dockerDo('GET', '/images/json?all=1');
+    for (const { Id, RepoDigests, RepoTags } of found.json() as EngineImage[]) {
+      const names = [...(RepoDigests ?? []), ...(RepoTags ?? [])];
+      if (names.some((name) => name.startsWith(`${registry.host}/`))) await removeImage(Id);
+    }
     await registry.close();
     await rm(folder, { recursive: true });
   });
@@ -154,7 +165,9 @@ describe('an image of a registry', () => {
     await removeImage(image('1'));
     const { client, options } = await imagesWith();
     let go: () => void = untold;
-    const gate = new Promise<void>((resolve) => (go = resolve));
+    const gate = new Promise<void>((resolve) => {
+      go = resolve;
+    });
     const pull: ContainerClient['pull'] = async (...args) => gate.then(() => client.pull(...args));
     const images: Images = createImages({ client: { ...client, pull }, ...options });
     const gone = new AbortController();
