@@ -5,6 +5,8 @@ import { say } from './output.ts';
 import { isOpen } from './run/lookup.ts';
 import { openSession, type Session } from './server/session.ts';
 
+const anHourMs = 3_600_000;
+
 /** Whether the run that made a job may still need it. `unknown`: the server asked has no such run. */
 export type Ownership = 'open' | 'closed' | 'unknown';
 
@@ -15,7 +17,12 @@ export async function askOwners(config: Config, jobs: readonly LocalJob[]): Prom
   const session = await openSession(config, say);
   const asked = new Map<string, Promise<Ownership>>();
   try {
-    for (const { name, tags } of jobs) {
+    for (const { name, tags, createdAt } of jobs) {
+      // No run made it: a probe that its worker, killed meanwhile, could not remove.
+      if (tags['sluice:workflow-id'] === undefined && Date.now() - createdAt.getTime() > anHourMs) {
+        owners.set(name, 'closed');
+        continue;
+      }
       const key = JSON.stringify([tags['sluice:workflow-id'], tags['sluice:run-id']]);
       const answer = asked.get(key) ?? askOwner(session, tags);
       asked.set(key, answer);

@@ -22,6 +22,10 @@ export interface ContainerInfo {
   status: string;
 }
 
+export interface ListedContainer extends ContainerInfo {
+  createdAt: Date;
+}
+
 export interface PathInfo {
   size: bigint;
   /** Since 1970. */
@@ -41,7 +45,7 @@ export interface ContainerClient {
   /** False if there is a container of that name. */
   create(name: string, body: CreateBody): Promise<boolean>;
   inspect(name: string): Promise<ContainerInfo | null>;
-  list(labels: readonly string[]): Promise<ContainerInfo[]>;
+  list(labels: readonly string[]): Promise<ListedContainer[]>;
   /** Unpacks a tar stream in the container, started or not. */
   putArchive(name: string, folder: string, tar: Readable): Promise<void>;
   /** A tar stream of a file or folder of the container, started or not; null if there is none. */
@@ -159,10 +163,11 @@ function containerCalls(docker: Dockerode): ContainerCalls {
 
     async list(labels) {
       const found = await ask(() => docker.listContainers({ all: true, filters: { label: [...labels] } }));
-      return found.map(({ Names, Labels, State }) => ({
+      return found.map(({ Names, Labels, State, Created }) => ({
         name: (Names[0] ?? '').replace(/^\//, ''),
         labels: Labels,
         status: State,
+        createdAt: new Date(Created * 1000),
       }));
     },
 

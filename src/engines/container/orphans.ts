@@ -12,11 +12,11 @@ export async function listOrphans(
   try {
     const { client } = await reach();
     const orphans = new Map<string, LocalJob>();
-    for (const { labels: tags, status } of await client.list([`${labels.home}=${home}`])) {
+    for (const { labels: tags, status, createdAt } of await client.list([`${labels.home}=${home}`])) {
       const name = tags[labels.job];
       if (name === undefined || known.has(name)) continue;
       const isRunning = status === 'running' || orphans.get(name)?.state === 'running';
-      orphans.set(name, { name, tags, createdAt: new Date(0), state: isRunning ? 'running' : 'ended' });
+      orphans.set(name, { name, tags, createdAt, state: isRunning ? 'running' : 'ended' });
     }
     return [...orphans.values()];
   } catch (error) {
