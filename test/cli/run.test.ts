@@ -43,6 +43,9 @@ describe('sluice run', { timeout: 60_000 }, () => {
 
     const status = await root.sluice('status', 'accepted-1', '--json');
     expect({ code: status.code, body: jsonFrom(status) }).toEqual({ code: 0, body });
+    // No terminal, though a CI is often taken for one.
+    const table = await root.start(['status', 'accepted-1'], { CI: 'true' }).ended;
+    expect(table.stdout).toMatch(/^✓ train +succeeded/m);
     const logs = await root.sluice('logs', 'accepted-1', 'preprocess');
     expect(logs.stdout).toMatch(/^── preprocess: .*\nprepared the data\n$/);
     const again = await root.sluice('cancel', 'accepted-1');

@@ -83,13 +83,15 @@ function liveView(stream: NodeJS.WriteStream): View {
   };
 }
 
+// The library takes any CI for a terminal, too.
+const colors = process.stdout.isTTY && pc.isColorSupported ? pc : pc.createColors(false);
 const marks: Record<StepReport['status'], string> = {
-  pending: pc.dim('·'),
-  running: pc.cyan('▶'),
-  succeeded: pc.green('✓'),
-  failed: pc.red('✗'),
-  canceled: pc.yellow('■'),
-  skipped: pc.dim('–'),
+  pending: colors.dim('·'),
+  running: colors.cyan('▶'),
+  succeeded: colors.green('✓'),
+  failed: colors.red('✗'),
+  canceled: colors.yellow('■'),
+  skipped: colors.dim('–'),
 };
 
 /** One line a step, with elapsed times and what is being done; then the metric against its threshold. */
