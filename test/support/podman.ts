@@ -3,6 +3,7 @@ import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { connect } from 'node:net';
 import { join } from 'node:path';
 import { command } from './commands.ts';
+import { makeNetworkNamespace } from './network-namespace.ts';
 import { until } from './until.ts';
 
 export interface Podman {
@@ -22,9 +23,12 @@ export async function startPodman(folder: string): Promise<Podman> {
   await writeFile(at('containers.conf'), await containersConf());
   // Registries of this machine speak no TLS, as Docker takes for granted.
   await writeFile(at('registries.conf'), '[[registry]]\nlocation = "127.0.0.1"\ninsecure = true\n');
+  const network = makeNetworkNamespace();
+  const [program, ...inside] = network.prefix;
   const service = spawn(
-    'podman',
+    program,
     [
+      ...[...inside, 'podman'],
       ...['--root', at('storage'), '--runroot', at('runroot'), '--network-config-dir', at('networks')],
       ...['system', 'service', '--time=0', `unix://${socket}`],
     ],
@@ -53,6 +57,7 @@ export async function startPodman(folder: string): Promise<Podman> {
       });
       // Podman binds it over itself and leaves it so: the folder could not be removed.
       await command('umount', [at('storage/overlay')]);
+      network.remove();
     },
   };
 }

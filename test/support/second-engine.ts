@@ -3,11 +3,12 @@ import { copyFileSync, mkdirSync, mkdtempSync, openSync, readFileSync, realpathS
 import { basename, dirname, join } from 'node:path';
 import { beforeEach } from 'vitest';
 import { command } from './commands.ts';
+import { makeNetworkNamespace } from './network-namespace.ts';
 import { processesWith } from './processes.ts';
 import { needsDockerAnd } from './real-parts.ts';
 import { until } from './until.ts';
 
-/** An engine of the test's own, which may be stopped and killed; it has {@link tinyImage} and no network. */
+/** An engine of the test's own, which may be stopped and killed; it has {@link tinyImage}, and a network of its own. */
 export interface SecondEngine {
   host: string;
   signal(name: NodeJS.Signals): void;
@@ -25,7 +26,7 @@ const programs = ['sh', 'sleep', 'cat'];
 
 /** Whether this machine can have one: else the tests of the file are skipped with the reason, or fail where CI promises Docker. */
 export function needsSecondEngine(): boolean {
-  const ready = needsDockerAnd('dockerd', 'containerd', 'ip');
+  const ready = needsDockerAnd('dockerd', 'containerd', 'ip', 'nsenter');
   if (!ready || process.getuid?.() === 0) return ready;
   const reason = 'only root can start a Docker engine';
   if (process.env.SLUICE_REQUIRE_DOCKER === '1')
@@ -38,10 +39,7 @@ export async function startSecondEngine(): Promise<SecondEngine> {
   // Paths of sockets must be short.
   const folder = mkdtempSync('/tmp/sluice-engine-');
   const host = `unix://${folder}/docker.sock`;
-  // Without a bridge of its own it would take away `docker0`, and with it the network of the machine's own engine.
-  const bridge = `slt${folder.slice(-6)}`;
-  ip('link', 'add', bridge, 'type', 'bridge');
-  ip('addr', 'add', '198.18.77.1/24', 'dev', bridge);
+  const network = makeNetworkNamespace();
   let daemon: ChildProcess | null = null;
   const docker = (...args: string[]) =>
     execFileSync('docker', ['-H', host, ...args], { encoding: 'utf8', stdio: ['ignore', 'pipe', 'pipe'] });
@@ -51,8 +49,8 @@ export async function startSecondEngine(): Promise<SecondEngine> {
     const args = ['--data-root', 'data', '--exec-root', 'exec', '--pidfile', 'pid'].map((word) =>
       word.startsWith('--') ? word : join(folder, word),
     );
-    const network = [`--bridge=${bridge}`, '--iptables=false', '--ip-masq=false'];
-    const child = spawn('dockerd', [...args, ...options, ...network, '-H', host], {
+    const [program, ...inside] = network.prefix;
+    const child = spawn(program, [...inside, 'dockerd', ...args, ...options, '-H', host], {
       stdio: ['ignore', log, log],
     });
     daemon = child;
@@ -93,15 +91,13 @@ export async function startSecondEngine(): Promise<SecondEngine> {
         await end('SIGTERM');
       }
       for (const { pid } of await processesWith(`-address ${folder}/exec`)) process.kill(pid, 'SIGKILL');
-      ip('link', 'del', bridge);
+      network.remove();
       // The daemon binds it over itself.
       await command('umount', [join(folder, 'data')]);
       rmSync(folder, { recursive: true, force: true });
     },
   };
 }
-
-const ip = (...args: string[]) => execFileSync('ip', args, { stdio: 'pipe' });
 
 function answers(docker: SecondEngine['docker']): boolean {
   try {
