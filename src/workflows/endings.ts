@@ -33,16 +33,14 @@ export async function giveUp(
 }
 
 /**
- * Not run if the file has no such step. Its own failure is logged and never hides what it was to tell; a run that is
- * cancelled meanwhile doesn't wait for a receiver that doesn't answer.
+ * Tells the log, and every target by an activity of its own: one that does not answer is no reason to tell the others again. What
+ * fails here is logged and never hides what it was to tell; a run that is cancelled meanwhile doesn't wait for a receiver.
  */
 export async function notify(
   pipeline: Pipeline,
   failure: ApplicationFailure,
   progress: Progress,
 ): Promise<void> {
-  const { notify: targets } = pipeline.steps;
-  if (!targets) return;
   const { workflowId, runId } = workflowInfo();
   const code = failure.type ?? 'JobInternalError';
   const notification = {
@@ -54,13 +52,21 @@ export async function notify(
     message: failure.message,
     metric: progress.report.metric,
   };
-  try {
-    await progress.step('notify', { engine: null, jobName: null }, () =>
-      shortActivities.notifyFailure.executeWithOptions({ activityId: 'notify', summary: code }, [
-        { targets, notification },
-      ]),
+  log.error('run did not pass', { notification });
+  const { notify: targets } = pipeline.steps;
+  if (!targets) return;
+  const tell = (target: (typeof targets)[number], index: number) =>
+    shortActivities.notifyFailure.executeWithOptions(
+      { activityId: index === 0 ? 'notify' : `notify-${index + 1}`, summary: code },
+      [{ target, notification }],
     );
+  try {
+    await progress.step('notify', { engine: null, jobName: null }, async () => {
+      const told = await Promise.allSettled(targets.map(tell));
+      const failed = told.find((result) => result.status === 'rejected');
+      if (failed) throw failed.reason;
+    });
   } catch (error) {
-    log.warn('nobody could be notified', { error });
+    log.warn('not everybody could be notified', { error });
   }
 }

@@ -1,4 +1,4 @@
-import { CancellationScope, workflowInfo } from '@temporalio/workflow';
+import { CancellationScope, log, workflowInfo } from '@temporalio/workflow';
 import type { JobInput, JobResult } from '../activities/run-job.ts';
 import { jobName } from '../core/job-name.ts';
 import type { JobRequest } from '../core/jobs.ts';
@@ -30,8 +30,13 @@ function engineOf(run: Run, step: JobStep): JobInput['engine'] {
   throw new Error(`unreachable: the run was prepared without an engine for ${step}`);
 }
 
+/** What fails here never hides why the step ended. */
 async function stopJob(step: JobStep, ref: { engine: string; name: string }): Promise<void> {
-  await longActivities.stopJob.executeWithOptions({ activityId: `stop-${step}`, summary: ref.name }, [ref]);
+  try {
+    await longActivities.stopJob.executeWithOptions({ activityId: `stop-${step}`, summary: ref.name }, [ref]);
+  } catch (error) {
+    log.warn('the job could not be stopped', { job: ref.name, error });
+  }
 }
 
 /** What the Web UI says beside the step; at most 200 bytes. */

@@ -307,6 +307,21 @@ describe('a run that is not accepted', () => {
     expect(statuses(await query(handle))).toMatchObject({ notify: 'failed' });
     await receiver.close();
   });
+
+  it('tells a target once, however often another one must be tried again', async () => {
+    const [busy, receiver] = await Promise.all([startReceiver(503), startReceiver()]);
+    engine.behave('train', { ends: 'failed' });
+    try {
+      const notify = [{ webhook: busy.url }, { webhook: receiver.url }];
+      const handle = await start({ pipeline: smallPipeline({}, { notify }) });
+      await until(() => busy.deliveries.length >= 3, 30);
+      await handle.cancel();
+      expect((await failureOf(handle)).type).toBe('JobFailed');
+      expect(receiver.deliveries).toHaveLength(1);
+    } finally {
+      await Promise.all([busy.close(), receiver.close()]);
+    }
+  });
 });
 
 describe('bad input', () => {
