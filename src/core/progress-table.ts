@@ -14,29 +14,26 @@ const marks: Record<StepReport['status'], string> = {
 export function progressTable(report: RunReport): string {
   const paragraphs = [
     `**${report.pipeline ?? 'pipeline'}** (${report.executionMode ?? '?'}): **${report.outcome}**`,
-    [
-      '| step | state | engine | seconds | job |',
-      '| --- | --- | --- | --- | --- |',
-      ...report.steps.map(row),
-    ].join('\n'),
+    ['| step | state | engine | seconds |', '| --- | --- | --- | --- |', ...report.steps.map(row)].join('\n'),
     ...gate(report),
     ...results(report),
   ];
   if (report.failure) {
     paragraphs.push(`Failure: ${verbatim(report.failure.code)}`, block(report.failure.message));
   }
+  paragraphs.push(...jobs(report));
   return paragraphs.join('\n\n');
 }
 
-function row({ name, status, engine, seconds, jobName }: StepReport): string {
-  const cells = [
-    name,
-    `${marks[status]} ${status}`,
-    engine,
-    seconds?.toFixed(1),
-    jobName && verbatim(jobName),
-  ];
+function row({ name, status, engine, seconds }: StepReport): string {
+  const cells = [name, `${marks[status]} ${status}`, engine, seconds?.toFixed(1)];
   return `| ${cells.map((cell) => inCell(cell ?? '')).join(' | ')} |`;
+}
+
+/** Not in the table, which is too narrow for their names. */
+function jobs({ steps }: RunReport): string[] {
+  const lines = steps.flatMap(({ name, jobName }) => (jobName ? [`- ${name}: ${verbatim(jobName)}`] : []));
+  return lines.length === 0 ? [] : [`Jobs:\n\n${lines.join('\n')}`];
 }
 
 /** Readers of Markdown differ in how a bar is escaped. */

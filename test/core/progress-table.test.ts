@@ -27,16 +27,16 @@ test('a run that was accepted is shown with everything it made', () => {
     [
       '**abalone** (local): **accepted**',
       '',
-      '| step | state | engine | seconds | job |',
-      '| --- | --- | --- | --- | --- |',
-      '| preprocess | · pending |  |  |  |',
-      '| train | ✓ succeeded | process | 1.3 | `j` |',
-      '| evaluate | · pending |  |  |  |',
-      '| condition | · pending |  |  |  |',
-      '| createModel | · pending |  |  |  |',
-      '| transform | · pending |  |  |  |',
-      '| register | · pending |  |  |  |',
-      '| notify | · pending |  |  |  |',
+      '| step | state | engine | seconds |',
+      '| --- | --- | --- | --- |',
+      '| preprocess | · pending |  |  |',
+      '| train | ✓ succeeded | process | 1.3 |',
+      '| evaluate | · pending |  |  |',
+      '| condition | · pending |  |  |',
+      '| createModel | · pending |  |  |',
+      '| transform | · pending |  |  |',
+      '| register | · pending |  |  |',
+      '| notify | · pending |  |  |',
       '',
       'Gate: `mse` = **4.5** (accepted if ≤ 7)',
       '',
@@ -45,6 +45,10 @@ test('a run that was accepted is shown with everything it made', () => {
       'Predictions: `file:///o/transform` (200 records)',
       '',
       'Model package: abalone, version 3 (Approved)',
+      '',
+      'Jobs:',
+      '',
+      '- train: `j`',
     ].join('\n'),
   );
 });
@@ -79,8 +83,8 @@ test('no value breaks out of its cell', () => {
     fc.property(cells, cells, (engine, jobName) => {
       const base = report({});
       const rows = progressTable({ ...base, ...withStep(base, 'train', { engine, jobName }) }).split('\n');
-      expect(rows).toHaveLength(12);
-      for (const row of rows.slice(2)) expect(row.split('|')).toHaveLength(7);
+      expect(rows).toHaveLength(jobName === '' ? 12 : 16);
+      for (const row of rows.slice(2, 12)) expect(row.split('|')).toHaveLength(6);
     }),
   );
 });
