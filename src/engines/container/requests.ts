@@ -41,6 +41,8 @@ export function createBody(spec: ContainerSpec): CreateBody {
     ...(spec.command !== null && { Cmd: [...spec.command] }),
     Env: Object.entries(spec.environment).map(([name, value]) => `${name}=${value}`),
     Labels: { ...spec.labels },
+    // SageMaker's, whatever the image says; and the one by which the supervisor knows a stop by somebody else.
+    StopSignal: 'SIGTERM',
     // It shares everything of the network, the name included.
     ...(network.kind !== 'of' && { Hostname: spec.hostname }),
     HostConfig: {

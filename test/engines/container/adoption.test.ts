@@ -171,16 +171,19 @@ describeDocker('the name of a container job', () => {
     expect(await bench.describe(name)).toMatchObject({ status: 'failed', code: 'JobLost' });
   });
 
-  it('is interrupted, not failed by itself, when the machine went down meanwhile', async () => {
-    const name = jobName('rebooted');
-    await bench.start(name, shell('echo ready; sleep 1; exit 255'));
-    await bench.says(name, 'ready');
-    await bench.killSupervisor(name);
-    const started = join(bench.jobsDir, name, 'started.json');
-    writeFileSync(started, readFileSync(started, 'utf8').replace(/"boot":"[^"]*"/, '"boot":"another"'));
-    await until(() => docker('inspect', '-f', '{{.State.Status}}', name).trim() === 'exited');
-    expect(await bench.ended(name)).toMatchObject({ status: 'failed', code: 'JobLost' });
-  });
+  it.each([255, 0])(
+    'is interrupted by a machine that went down meanwhile, whatever its exit code: %d',
+    async (code) => {
+      const name = jobName(`rebooted-${code}`);
+      await bench.start(name, shell(`echo ready; sleep 1; exit ${code}`));
+      await bench.says(name, 'ready');
+      await bench.killSupervisor(name);
+      const started = join(bench.jobsDir, name, 'started.json');
+      writeFileSync(started, readFileSync(started, 'utf8').replace(/"boot":"[^"]*"/, '"boot":"another"'));
+      await until(() => docker('inspect', '-f', '{{.State.Status}}', name).trim() === 'exited');
+      expect(await bench.ended(name)).toMatchObject({ status: 'failed', code: 'JobLost' });
+    },
+  );
 
   it('keeps its time by a clock that nobody sets', async () => {
     const name = jobName('clock');

@@ -28,6 +28,7 @@ describe('the body that creates a container', () => {
       Cmd: ['--fast'],
       Env: ['A=1', 'B=two words'],
       Labels: { 'sluice.job': 'a-job' },
+      StopSignal: 'SIGTERM',
       Hostname: 'algo-1',
       HostConfig: {
         Mounts: [{ Type: 'bind', Source: '/data/train', Target: '/opt/ml/input/data/train', ReadOnly: true }],

@@ -159,8 +159,11 @@ class Job:
             return "timedOut"
         if _stop_requested():
             return "stopped"
+        # Who shut the machine down may have had the job exit with 0 half way: only its engine heard the signal.
+        if self._rebooted:
+            return "interrupted"
         mains = [one for one in self._containers if one.is_main]
-        if (self._engine_was_away or self._rebooted) and any(one.was_killed or one.signalled_by_others for one in mains):
+        if self._engine_was_away and any(one.was_killed or one.signalled_by_others for one in mains):
             return "interrupted"
         # Whatever its exit code: nobody knows what it would have done yet. One that is gone tells for itself.
         if any(one.signalled_by_others and not one.is_gone for one in mains):
