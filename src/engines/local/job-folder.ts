@@ -197,24 +197,6 @@ export async function removeJob(jobsDir: string, name: string): Promise<boolean>
   return true;
 }
 
-const leftoverPattern = /^\.(new|old)-/;
-
-/** Removes what engines that were killed left behind while they made or removed a job: folders older than an hour. */
-export async function removeLeftovers(jobsDir: string): Promise<string[]> {
-  const removed: string[] = [];
-  for (const name of ((await readdir(jobsDir).catch(nullIfMissing)) ?? []).filter((entry) =>
-    leftoverPattern.test(entry),
-  )) {
-    const path = join(jobsDir, name);
-    const info = await stat(path).catch(() => null);
-    if (info === null || Date.now() - info.mtimeMs < 3_600_000) continue;
-    await rm(path, { recursive: true, force: true });
-    removed.push(name);
-  }
-  return removed;
-}
-
-/** Synchronous, for it is asked at every poll: making an error of each "no" takes several times as long as the answer. */
 export function exists(path: string): boolean {
   return existsSync(path);
 }
