@@ -25,6 +25,7 @@ function toFailure(error: SluiceError): ApplicationFailure {
     message: withHint(error.code, error.message),
     nonRetryable: !error.retryable,
     details: [error.details],
+    ...(error.retryAfterMs !== undefined && { nextRetryDelay: error.retryAfterMs }),
     ...(error.cause instanceof Error && { cause: error.cause }),
   });
   // Where in our code a job's failure was noticed helps nobody; it only hides the message in the Web UI.

@@ -51,6 +51,26 @@ export const errorTable = {
     retryable: false,
     hint: 'Check the name of the image, that its registry has it and can be reached, or build it on this machine.',
   },
+  Throttled: {
+    retryable: true,
+    hint: 'Nothing: it is tried again more slowly. Ask AWS for a higher rate if it persists.',
+  },
+  CapacityUnavailable: {
+    retryable: false,
+    hint: 'AWS has no such instances at the moment: take another instance type or region, or set jobRetries.capacity.',
+  },
+  QuotaExceeded: {
+    retryable: false,
+    hint: 'Ask for a higher quota in the Service Quotas console, or take another instance type or fewer instances.',
+  },
+  CredentialsExpired: {
+    retryable: true,
+    hint: 'Renew the AWS credentials of the worker (`aws sso login`, a role); the run goes on by itself.',
+  },
+  JobInterrupted: {
+    retryable: false,
+    hint: 'AWS took the spot instances back and the job did not end in time: raise spot.maxWaitSeconds, or train without spot.',
+  },
   AccessDenied: { retryable: false, hint: 'Give the user of the worker the permission named above.' },
   StorageError: { retryable: true, hint: 'Check that the storage is there, writable and not full.' },
   ServiceUnavailable: { retryable: true, hint: 'Wait, or check the address and the network.' },
@@ -76,17 +96,25 @@ export class SluiceError extends Error {
   readonly details: Record<string, unknown>;
   /** Of the code, unless who throws it knows that trying again cannot help. */
   readonly retryable: boolean;
+  /** When trying again makes sense, if who throws it knows; else the retry policy decides. */
+  readonly retryAfterMs: number | undefined;
 
   constructor(
     code: ErrorCode,
     message: string,
-    options: { details?: Record<string, unknown>; cause?: unknown; retryable?: false } = {},
+    options: {
+      details?: Record<string, unknown>;
+      cause?: unknown;
+      retryable?: false;
+      retryAfterMs?: number;
+    } = {},
   ) {
     super(printable(message), options.cause === undefined ? undefined : { cause: options.cause });
     this.name = 'SluiceError';
     this.code = code;
     this.details = options.details ?? {};
     this.retryable = options.retryable ?? errorTable[code].retryable;
+    this.retryAfterMs = options.retryAfterMs;
   }
 }
 

@@ -14,7 +14,9 @@ export const text = (max: number) =>
 /** What goes into an HTTP header. */
 export const headerText = text(256).regex(/^[ -~]*$/, 'must consist of ASCII characters');
 
-export const location = text(1024).describe('A path relative to the root of the worker, or a file:// URI.');
+export const location = text(1024).describe(
+  'A path relative to the root of the worker, a file:// URI, or an s3:// URI.',
+);
 
 /** A file inside a folder, so never absolute and never with `..`. */
 export const innerPath = text(200).regex(
@@ -97,6 +99,24 @@ const local = z
   })
   .describe('Settings that only local engines honour.');
 
+/** Failures of a job of SageMaker that another job may not have. */
+const jobRetries = z
+  .strictObject({
+    capacity: z
+      .int()
+      .min(0)
+      .max(8)
+      .default(0)
+      .describe('After CapacityUnavailable: AWS had no machines of that type.'),
+    internal: z
+      .int()
+      .min(0)
+      .max(8)
+      .default(0)
+      .describe('After JobInternalError: an error of SageMaker itself.'),
+  })
+  .describe('How many other jobs are tried after failures that are not of the script.');
+
 /** What every job takes. */
 export const job = {
   executionMode: executionMode.optional(),
@@ -111,6 +131,7 @@ export const job = {
     .max(432_000)
     .default(86_400)
     .describe('The job is stopped and the step fails after so many seconds.'),
+  jobRetries: jobRetries.prefault({}),
   local: local.prefault({}),
 };
 export const volume = { volumeSizeGb: z.int().min(1).max(16_384).default(30).describe('SageMaker only.') };
@@ -147,3 +168,54 @@ export const hyperparameters = z
     message: 'takes at most 97 names (SageMaker takes 100, three are its own)',
   })
   .describe('Arguments of the script: --name value.');
+
+/** The same key for data and disks in all of a run is what most have; a step has none of its own. */
+export const kms = z
+  .strictObject({
+    output: text(2048).optional().describe('Of what jobs write to S3: an id, ARN or alias.'),
+    volume: text(2048).optional().describe('Of the disks of the instances.'),
+  })
+  .describe('Keys of AWS KMS. SageMaker only.');
+
+export const vpc = z
+  .strictObject({
+    subnets: z.array(text(32)).min(1).max(16),
+    securityGroupIds: z.array(text(32)).min(1).max(5),
+    encryptTraffic: z.boolean().default(false).describe('Between the instances of a job.'),
+  })
+  .describe('The network of the jobs. SageMaker only.');
+
+/** Beside ours; AWS takes 50. */
+export const tags = z
+  .record(
+    text(128).regex(
+      /^(?!aws:|sluice:)[\p{L}\p{Z}\p{N}_.:/=+\-@]*$/u,
+      'must be a tag key of AWS, not of "aws:" or "sluice:"',
+    ),
+    z
+      .string()
+      .max(256)
+      .regex(/^[\p{L}\p{Z}\p{N}_.:/=+\-@]*$/u, 'must be a tag value of AWS'),
+  )
+  .refine((values) => Object.keys(values).length <= 40, { message: 'takes at most 40 tags' })
+  .describe('Tags of jobs, models and model packages. SageMaker only.');
+
+export const spot = z
+  .strictObject({
+    maxWaitSeconds: z
+      .int()
+      .min(1)
+      .max(2_592_000)
+      .describe('For spot instances and training together, at least maxRuntimeSeconds.'),
+    checkpoints: z
+      .boolean()
+      .default(true)
+      .describe('Whether /opt/ml/checkpoints is kept on S3 and comes back after an interruption.'),
+  })
+  .describe('Managed spot training. SageMaker only.');
+
+export const metricDefinitions = z
+  .array(z.strictObject({ name: text(255), regex: z.string().min(1).max(500) }))
+  .min(1)
+  .max(40)
+  .describe('What SageMaker reads out of the log of training as metrics. SageMaker only.');

@@ -23,7 +23,27 @@ const instances = {
   InstanceCount: z.int().min(1).max(100),
   InstanceType: z.string().min(1),
 };
-const cluster = z.strictObject({ ...instances, VolumeSizeInGB: z.int().min(1).max(16384) });
+/** Ids, ARNs and aliases of AWS KMS keys: `[a-zA-Z0-9:/_-]*`. */
+const kmsKeyId = z
+  .string()
+  .max(2048)
+  .regex(/^[a-zA-Z0-9:/_-]*$/);
+const cluster = z.strictObject({
+  ...instances,
+  VolumeSizeInGB: z.int().min(1).max(16384),
+  VolumeKmsKeyId: kmsKeyId.optional(),
+});
+
+/** What is inert on this machine: the role, the network and the keys of an AWS account. */
+const vpcConfig = z.strictObject({
+  SecurityGroupIds: z.array(z.string().max(32)).min(1).max(5),
+  Subnets: z.array(z.string().max(32)).min(1).max(16),
+});
+const roleArn = z
+  .string()
+  .min(20)
+  .max(2048)
+  .regex(/^arn:aws[a-z-]*:iam::\d{12}:role\/?[a-zA-Z_0-9+=,.@/-]+$/);
 
 const s3DataSource = z.strictObject({
   S3Uri: uri,
@@ -34,6 +54,7 @@ const s3DataSource = z.strictObject({
 const stoppingCondition = z.strictObject({ MaxRuntimeInSeconds: z.int().min(1) });
 
 const processingBody = z.strictObject({
+  RoleArn: roleArn.optional(),
   AppSpecification: z.strictObject({
     ImageUri: uri,
     ContainerEntrypoint: command.optional(),
@@ -54,6 +75,7 @@ const processingBody = z.strictObject({
     )
     .max(10),
   ProcessingOutputConfig: z.strictObject({
+    KmsKeyId: kmsKeyId.optional(),
     Outputs: z
       .array(
         z.strictObject({
@@ -69,16 +91,27 @@ const processingBody = z.strictObject({
   }),
   ProcessingResources: z.strictObject({ ClusterConfig: cluster }),
   StoppingCondition: stoppingCondition,
-  NetworkConfig: z.strictObject({ EnableNetworkIsolation: z.boolean() }).optional(),
+  NetworkConfig: z
+    .strictObject({
+      EnableNetworkIsolation: z.boolean().optional(),
+      EnableInterContainerTrafficEncryption: z.boolean().optional(),
+      VpcConfig: vpcConfig.optional(),
+    })
+    .optional(),
   Environment: environment,
 });
 
 const trainingBody = z.strictObject({
+  RoleArn: roleArn.optional(),
   AlgorithmSpecification: z.strictObject({
     TrainingImage: uri,
     TrainingInputMode: z.literal('File'),
     ContainerEntrypoint: command.optional(),
     ContainerArguments: command.optional(),
+    MetricDefinitions: z
+      .array(z.strictObject({ Name: z.string().min(1).max(255), Regex: z.string().min(1).max(500) }))
+      .max(40)
+      .optional(),
   }),
   HyperParameters: z.record(z.string().max(256), z.string().max(2500)),
   InputDataConfig: z
@@ -90,10 +123,15 @@ const trainingBody = z.strictObject({
       }),
     )
     .max(20),
-  OutputDataConfig: z.strictObject({ S3OutputPath: uri }),
+  OutputDataConfig: z.strictObject({ S3OutputPath: uri, KmsKeyId: kmsKeyId.optional() }),
   ResourceConfig: cluster,
-  StoppingCondition: stoppingCondition,
+  StoppingCondition: stoppingCondition.extend({ MaxWaitTimeInSeconds: z.int().min(1).optional() }),
   EnableNetworkIsolation: z.boolean().optional(),
+  EnableInterContainerTrafficEncryption: z.boolean().optional(),
+  EnableManagedSpotTraining: z.boolean().optional(),
+  CheckpointConfig: z.strictObject({ S3Uri: uri, LocalPath: z.string().max(4096) }).optional(),
+  RetryStrategy: z.strictObject({ MaximumRetryAttempts: z.int().min(1).max(30) }).optional(),
+  VpcConfig: vpcConfig.optional(),
   Environment: environment,
 });
 
@@ -108,18 +146,21 @@ const transformBody = z.strictObject({
     S3OutputPath: uri,
     Accept: z.string().optional(),
     AssembleWith: z.enum(['None', 'Line']),
+    KmsKeyId: kmsKeyId.optional(),
   }),
   BatchStrategy: z.enum(['MultiRecord', 'SingleRecord']).optional(),
   MaxPayloadInMB: z.int().min(0).max(100).optional(),
   MaxConcurrentTransforms: z.int().min(0).max(100).optional(),
-  TransformResources: z.strictObject(instances),
+  TransformResources: z.strictObject({ ...instances, VolumeKmsKeyId: kmsKeyId.optional() }),
   Environment: environment,
 });
 
 /** The body of `CreateModel` without its name. */
 export const modelBody = z.strictObject({
+  ExecutionRoleArn: roleArn.optional(),
   PrimaryContainer: z.strictObject({ Image: uri, ModelDataUrl: uri, Environment: environment }),
   EnableNetworkIsolation: z.boolean().optional(),
+  VpcConfig: vpcConfig.optional(),
 });
 export type ModelBody = z.infer<typeof modelBody>;
 
@@ -168,8 +209,24 @@ export interface JobRef {
   name: string;
 }
 
+/** What SageMaker says of a job of its own; null where it has not said it yet. */
+export interface RemoteJob {
+  arn: string | null;
+  /** Of the AWS console. */
+  consoleUrl: string | null;
+  /** `TrainingJobStatus` and the like, in SageMaker's words. */
+  status: string;
+  secondaryStatus: string | null;
+  /** Seconds that AWS charges for, times the instances. Training jobs only. */
+  billableSeconds: number | null;
+  /** Seconds that training took; with spot instances more than is charged for. */
+  trainingSeconds: number | null;
+}
+
 /** Times are ISO 8601, UTC. */
 interface Ended {
+  /** Absent for jobs of this machine. */
+  remote?: RemoteJob;
   startedAt: string;
   endedAt: string;
   /** The last lines of the job's log, for messages. */
@@ -178,7 +235,15 @@ interface Ended {
 
 /** Codes that a finished job can fail with. */
 export type JobFailureCode =
-  'JobFailed' | 'JobTimedOut' | 'JobLost' | 'OutputMissing' | 'AccessDenied' | 'StorageError';
+  | 'JobFailed'
+  | 'JobTimedOut'
+  | 'JobLost'
+  | 'OutputMissing'
+  | 'AccessDenied'
+  | 'StorageError'
+  | 'CapacityUnavailable'
+  | 'JobInterrupted'
+  | 'JobInternalError';
 
 export type JobState =
   | { status: 'missing' }
@@ -186,6 +251,7 @@ export type JobState =
       status: 'running';
       /** What it is doing, for people: "starting", "running". */ phase: string;
       startedAt: string | null;
+      remote?: RemoteJob;
     }
   | ({
       status: 'succeeded';

@@ -15,6 +15,7 @@ import {
 /** What a run may override. */
 export interface Overrides {
   executionMode?: unknown;
+  session?: unknown;
   parameters?: unknown;
 }
 
@@ -48,10 +49,8 @@ export function parsePipeline(what: string, file: unknown, overrides: Overrides 
   const resolved = resolveExpressions({ ...file, parameters: null }, { declared: names, values });
   problems.push(...resolved.problems, ...unusedParameters(names, resolved.used));
 
-  const mode = overrides.executionMode === undefined ? {} : { executionMode: overrides.executionMode };
   const checked = check(pipelineSchema, {
-    ...(resolved.value as Record<string, Json>),
-    ...mode,
+    ...override(resolved.value as Record<string, Json>, overrides),
     parameters: declared,
   });
   if (checked.isValid && problems.length === 0) {
@@ -60,6 +59,20 @@ export function parsePipeline(what: string, file: unknown, overrides: Overrides 
   // Of an expression without a value there is nothing more to say than why it has none.
   const others = checked.isValid ? [] : checked.problems;
   return refuse(what, [...problems, ...others.filter(({ path }) => !resolved.unresolved.has(path))]);
+}
+
+/** The mode as a whole, of the session each key. */
+function override(
+  file: Record<string, Json>,
+  { executionMode, session }: Overrides,
+): Record<string, unknown> {
+  return {
+    ...file,
+    ...(executionMode !== undefined && { executionMode }),
+    ...(session !== undefined && {
+      session: isObject(session) && isObject(file.session) ? { ...file.session, ...session } : session,
+    }),
+  };
 }
 
 function unusedParameters(declared: ReadonlySet<string>, used: ReadonlySet<string>): Problem[] {

@@ -3,6 +3,7 @@ import * as field from './fields.ts';
 import { comparisons, type Comparison, type Rule } from './gate.ts';
 import { sageMakerName } from './jobs.ts';
 import { parameters } from './parameters.ts';
+import { sessionSettings } from './session.ts';
 import { listed, quote } from './wording.ts';
 
 /** The largest pipeline file, in bytes: what Temporal passes in one payload with room to spare. */
@@ -44,6 +45,18 @@ const train = z
     channels: field.outputNames
       .optional()
       .describe('Outputs of "preprocess" that training reads. Default: all but "test".'),
+    spot: field.spot.optional(),
+    metricDefinitions: field.metricDefinitions.optional(),
+    retryAttempts: z
+      .int()
+      .min(1)
+      .max(30)
+      .optional()
+      .describe('How often SageMaker itself starts training anew after its own errors. SageMaker only.'),
+  })
+  .refine(({ spot, maxRuntimeSeconds }) => spot === undefined || spot.maxWaitSeconds >= maxRuntimeSeconds, {
+    path: ['spot', 'maxWaitSeconds'],
+    message: 'must be at least maxRuntimeSeconds',
   })
   .refine(scriptOrEntrypoint.check, scriptOrEntrypoint.message)
   .meta(exactlyOne(['script', 'entrypoint']));
@@ -114,6 +127,7 @@ const transform = z.strictObject({
   instanceType: field.job.instanceType,
   instanceCount: field.job.instanceCount,
   maxRuntimeSeconds: field.job.maxRuntimeSeconds,
+  jobRetries: field.job.jobRetries,
   local: field.job.local,
 });
 
@@ -159,7 +173,13 @@ export const pipelineSchema = z
       .describe('Typed values of a run, each with a default or required at start.'),
     framework: field.framework.optional(),
     image: field.image.optional(),
-    code: field.location.describe('The folder of the scripts: a path relative to the root of the worker.'),
+    code: field.location.describe(
+      'The folder of the scripts: a path relative to the root of the worker, or an s3:// URI.',
+    ),
+    session: sessionSettings.optional(),
+    vpc: field.vpc.optional(),
+    kms: field.kms.optional(),
+    tags: field.tags.default({}),
     steps,
   })
   .refine(exclusiveImage.check, exclusiveImage.message)

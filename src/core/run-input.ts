@@ -3,6 +3,7 @@ import { SluiceError } from './errors.ts';
 import { executionMode } from './fields.ts';
 import { parameterName } from './parameters.ts';
 import { maxPipelineBytes } from './pipeline.ts';
+import { sessionSettings } from './session.ts';
 import { parseWith, refuseHostileShape } from './problems.ts';
 
 const what = 'The workflow input';
@@ -19,6 +20,7 @@ export const runInput = z.strictObject({
     )
     .describe('The pipeline itself, or where to read it: a path below the root of the worker.'),
   executionMode: executionMode.optional(),
+  session: sessionSettings.optional().describe('Overrides keys of the session of the pipeline.'),
   parameters: z
     .record(
       parameterName,

@@ -39,6 +39,7 @@ test('every default is filled in, every expression resolved', () => {
     volumeSizeGb: 30,
     networkIsolation: false,
     dataDistribution: 'FullyReplicated',
+    jobRetries: { capacity: 0, internal: 0 },
     local: { stopGraceSeconds: 10 },
   });
   expect(gateRule(pipeline.steps.condition)).toEqual({
@@ -46,6 +47,33 @@ test('every default is filled in, every expression resolved', () => {
     comparison: 'lessThanOrEqualTo',
     threshold: 7,
   });
+});
+
+test('a run overrides the mode as a whole, of the session each key', () => {
+  const file = smallPipeline({ session: { region: 'eu-west-1', bucket: 'ours' } });
+  const overrides = { executionMode: 'sagemaker', session: { region: 'us-east-1' } };
+  expect(parsePipeline('f', file, overrides).pipeline).toMatchObject({
+    executionMode: 'sagemaker',
+    session: { region: 'us-east-1', bucket: 'ours' },
+  });
+});
+
+test.each([
+  ['a region', { session: { region: 'Frankfurt' } }, 'session.region'],
+  ['a role', { session: { role: 'arn:aws:iam::1:user/me' } }, 'session.role'],
+  ['a bucket', { session: { bucket: 'Not_A_Bucket' } }, 'session.bucket'],
+  ['a prefix', { session: { prefix: '/a/' } }, 'session.prefix'],
+  ['a key of a session', { session: { zone: 'a' } }, 'session.zone'],
+  ['a tag of ours', { tags: { 'sluice:run-id': 'mine' } }, 'tags'],
+  ['a tag of AWS', { tags: { 'aws:x': 'y' } }, 'tags'],
+  ['a network without subnets', { vpc: { subnets: [], securityGroupIds: ['sg-1'] } }, 'vpc.subnets'],
+] as const)('what is no %s is refused', (_, change, path) => {
+  expect(() => parsePipeline('f', smallPipeline(change))).toThrow(path);
+});
+
+test('spot instances are not waited for less long than training may take', () => {
+  const train = { ...script, maxRuntimeSeconds: 3600, spot: { maxWaitSeconds: 60 } };
+  expect(() => parsePipeline('f', step('train', train))).toThrow('steps.train.spot.maxWaitSeconds');
 });
 
 test('a step runs where the run says, unless it says otherwise itself', () => {
