@@ -2,14 +2,14 @@ import type { ExecutionMode } from '../core/pipeline.ts';
 import type { Engine } from '../engines/engine.ts';
 import type { Notifier } from '../notify/notifier.ts';
 import type { Registry } from '../registry/registry.ts';
-import type { Storage } from '../storage/storage.ts';
+import type { FileStorage } from '../storage/storage.ts';
 
 /** What activities need, constructed by `worker.ts`. */
 export interface Dependencies {
   engines: Partial<Record<Engine['name'], Engine>>;
   /** The engine for a new run's jobs of a mode. Null if this worker has none. */
   chooseEngine: (mode: ExecutionMode) => Promise<Engine | null>;
-  storage: Storage;
+  storage: FileStorage;
   registry: Registry;
   notifier: Notifier;
   /** Whether this namespace has Sluice's search attributes. */

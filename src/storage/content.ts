@@ -4,9 +4,7 @@ import { mkdir, open, readdir, stat } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { pipeline } from 'node:stream/promises';
 import { SluiceError } from '../core/errors.ts';
-import type { UploadedObject } from './storage.ts';
-
-export type Content = Omit<UploadedObject, 'uri'>;
+import type { Content } from './storage.ts';
 
 /** Never part of code or data: caches and version control. */
 const ignored = new Set(['__pycache__', '.git', '.DS_Store', '.ipynb_checkpoints']);

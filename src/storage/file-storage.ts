@@ -1,18 +1,18 @@
 import { randomUUID } from 'node:crypto';
 import { constants, realpathSync } from 'node:fs';
-import { access, mkdir, open, realpath, rename, rm, type FileHandle } from 'node:fs/promises';
+import { access, mkdir, open, realpath, rename, rm, stat, type FileHandle } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
 import { SluiceError } from '../core/errors.ts';
 import { copyHashed, hashFiles } from './content.ts';
 import { contains } from './root-paths.ts';
-import type { Storage } from './storage.ts';
+import type { FileStorage } from './storage.ts';
 
 /**
  * Storage as a folder: `uploads/<sha256>/<name>` for what was uploaded, and what jobs write.
  * @param readable - other folders whose `file://` URIs may be read.
  */
-export function createFileStorage(folder: string, readable: readonly string[]): Storage {
+export function createFileStorage(folder: string, readable: readonly string[]): FileStorage {
   const folders = [folder, ...readable];
   const isAllowed = (path: string) => folders.some((allowed) => containsReally(allowed, path));
 
@@ -45,6 +45,17 @@ export function createFileStorage(folder: string, readable: readonly string[]): 
       } finally {
         await rm(aside, { recursive: true, force: true });
       }
+    },
+
+    hash: async (uri, signal) => hashFiles(localPath(uri), signal),
+
+    async find(uri) {
+      const found = await stat(localPath(uri)).catch((error: NodeJS.ErrnoException) => {
+        if (isMissing(error)) return null;
+        throw error;
+      });
+      if (found?.isDirectory()) return 'folder';
+      return found?.isFile() ? 'file' : null;
     },
 
     async readText(uri, maxBytes) {
@@ -87,12 +98,14 @@ function containsReally(folder: string, path: string): boolean {
 /** Without waiting for a writer, should it be a FIFO. */
 async function openFile(path: string, refuse: (reason: string) => SluiceError): Promise<FileHandle> {
   return open(path, constants.O_RDONLY | constants.O_NONBLOCK).catch((error: NodeJS.ErrnoException) => {
-    if (['ENOENT', 'ENOTDIR', 'ELOOP'].includes(error.code ?? '')) throw refuse('does not exist');
+    if (isMissing(error)) throw refuse('does not exist');
     // A socket.
     if (error.code === 'ENXIO') throw refuse('is not a file');
     throw error;
   });
 }
+
+const isMissing = ({ code }: NodeJS.ErrnoException) => ['ENOENT', 'ENOTDIR', 'ELOOP'].includes(code ?? '');
 
 async function exists(path: string): Promise<boolean> {
   return access(path).then(

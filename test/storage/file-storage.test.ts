@@ -273,3 +273,25 @@ describe('the local path of a URI', () => {
     );
   });
 });
+
+describe('what is looked up by URI', () => {
+  it('is hashed as its upload would be', async () => {
+    expect(await storage().hash(uriOf('code'))).toEqual(await hashFiles(join(root(), 'code')));
+    const { sha256, bytes } = await storage().upload(join(root(), 'data.csv'));
+    expect(await storage().hash(uriOf('data.csv'))).toEqual({ sha256, bytes });
+  });
+
+  it('is a file, a folder, or nothing', async () => {
+    execFileSync('mkfifo', [join(root(), 'fifo')]);
+    expect(await storage().find(uriOf('data.csv'))).toBe('file');
+    expect(await storage().find(uriOf('code'))).toBe('folder');
+    expect(await storage().find(uriOf('code', 'lib', 'none.py'))).toBeNull();
+    expect(await storage().find(uriOf('data.csv', 'below'))).toBeNull();
+    expect(await storage().find(uriOf('fifo'))).toBeNull();
+  });
+
+  it('lies below the root or the storage', async () => {
+    expect(await failureOf(storage().find('file:///etc/passwd'))).toMatchObject({ code: 'InvalidInput' });
+    expect(await failureOf(storage().hash('file:///etc/passwd'))).toMatchObject({ code: 'InvalidInput' });
+  });
+});
