@@ -22,7 +22,7 @@ export interface JobResult {
 /** The one loop, for every kind of job and every engine: ensure, then describe and sleep until it is over. */
 export async function runJob(engine: Engine, { name, request }: JobInput, tell: Tell): Promise<JobResult> {
   const context = Context.current();
-  const ref: JobRef = { engine: engine.name, name };
+  const ref: JobRef = { engine: engine.name, name, kind: request.kind };
   try {
     tell({ ...ref, phase: 'starting' });
     await engine.ensure(name, request, context.cancellationSignal, (phase) => tell({ ...ref, phase }));
@@ -31,7 +31,7 @@ export async function runJob(engine: Engine, { name, request }: JobInput, tell: 
       const state = await engine.describe(ref, context.cancellationSignal);
       if (state.status !== 'running') return outcome(ref, state);
       tell({ ...ref, phase: state.phase });
-      await context.sleep(engine.pollIntervalMs(Date.now() - adopted));
+      await context.sleep(engine.pollIntervalMs(Date.now() - adopted, remainingMs(request, state)));
     }
   } catch (error) {
     if (!context.cancellationSignal.aborted) throw error;
@@ -40,6 +40,13 @@ export async function runJob(engine: Engine, { name, request }: JobInput, tell: 
     else log.info('job left running for the next attempt', { jobName: name });
     return rethrowCancellation(context);
   }
+}
+
+function remainingMs(
+  { local }: JobRequest,
+  { startedAt }: Extract<JobState, { status: 'running' }>,
+): number | undefined {
+  return startedAt === null ? undefined : Date.parse(startedAt) + local.maxRuntimeSeconds * 1000 - Date.now();
 }
 
 /** Stops a job and returns when it is over, however long its grace is. No error if there is none. */

@@ -207,6 +207,8 @@ export type TransformJob = Extract<JobRequest, { kind: 'Transform' }>;
 export interface JobRef {
   engine: string;
   name: string;
+  /** SageMaker has calls of their own for each kind; local engines find a job by its name alone. */
+  kind?: JobRequest['kind'];
 }
 
 /** What SageMaker says of a job of its own; null where it has not said it yet. */

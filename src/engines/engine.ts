@@ -19,8 +19,11 @@ export interface Engine {
   describe(ref: JobRef, signal?: AbortSignal): Promise<JobState>;
   /** Asks it to stop and returns at once; no error if it is over or was never made. */
   stop(ref: JobRef): Promise<void>;
-  /** Milliseconds until the next `describe`, for a job that was created or adopted so long ago. */
-  pollIntervalMs(elapsedMs: number): number;
+  /**
+   * Milliseconds until the next `describe`, for a job that was created or adopted so long ago.
+   * @param remainingMs - of its maximum run time, if it has started; negative when that is over.
+   */
+  pollIntervalMs(elapsedMs: number, remainingMs?: number): number;
 }
 
 /** A job of this machine, of a run that may be over. */

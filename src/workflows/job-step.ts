@@ -1,7 +1,7 @@
 import { CancellationScope, log, workflowInfo } from '@temporalio/workflow';
 import type { JobInput, JobResult } from '../activities/run-job.ts';
 import { jobName } from '../core/job-name.ts';
-import type { JobRequest } from '../core/jobs.ts';
+import type { JobRef, JobRequest } from '../core/jobs.ts';
 import type { JobStep } from '../core/pipeline.ts';
 import type { Run } from './open-run.ts';
 import { jobActivities, longActivities } from './proxies.ts';
@@ -18,7 +18,7 @@ export async function runJobStep(run: Run, step: JobStep, request: JobRequest): 
       return await activity.executeWithOptions({ activityId: step, summary }, [{ name, engine, request }]);
     } catch (error) {
       // The activity may have died before it saw the job to its end; asking again costs nothing.
-      await CancellationScope.nonCancellable(() => stopJob(step, { engine, name }));
+      await CancellationScope.nonCancellable(() => stopJob(step, { engine, name, kind: request.kind }));
       throw error;
     }
   });
@@ -31,7 +31,7 @@ function engineOf(run: Run, step: JobStep): JobInput['engine'] {
 }
 
 /** What fails here never hides why the step ended. */
-async function stopJob(step: JobStep, ref: { engine: string; name: string }): Promise<void> {
+async function stopJob(step: JobStep, ref: JobRef): Promise<void> {
   try {
     await longActivities.stopJob.executeWithOptions({ activityId: `stop-${step}`, summary: ref.name }, [ref]);
   } catch (error) {
