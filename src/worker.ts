@@ -19,7 +19,6 @@ import { createProcessEngine } from './engines/process/engine.ts';
 import { createWebhookNotifier } from './notify/webhook.ts';
 import { createFileRegistry } from './registry/file-registry.ts';
 import { extractArchive, packArchive, repackModel } from './storage/archive.ts';
-import { hashFiles } from './storage/content.ts';
 import { createFileStorage } from './storage/file-storage.ts';
 import { findInRoots } from './storage/root-paths.ts';
 
@@ -138,23 +137,36 @@ export function createLocalEngines(config: Config): LocalEngines {
 
 function createDependencies(config: Config, logger: Logger, registered: boolean): Dependencies {
   const engines = createLocalEngines(config);
+  const storage = createFileStorage(config.storageFolder, [config.root]);
   return {
     engines: { process: engines.process, container: engines.container },
-    chooseEngine: async (mode) => {
-      if (mode !== 'local') return null;
+    chooseLocalEngine: async () => {
       const { engine, reason } = await chooseLocalEngine(config.localEngine, engines);
       logger.info({ engine: engine.name, reason }, 'local engine');
       return engine;
     },
-    storage: createFileStorage(config.storageFolder, [config.root]),
+    storage,
     registry: createFileRegistry(config.registryFolder),
     notifier: createWebhookNotifier(),
     searchAttributes: registered,
     findInput: (what, location) =>
       findInRoots(what, location, config.root, [config.root, config.storageFolder]),
-    hashData: hashFiles,
-    repackModel,
+    openSession: notYet,
+    cloud: notYet,
+    frameworkImage: notYet,
+    fetchToLocal: notYet,
+    repackModel: ({ artifactUri, codeUri, targetUri }, _session, signal) =>
+      repackModel(
+        storage.localPath(artifactUri),
+        storage.localPath(codeUri),
+        storage.localPath(targetUri),
+        signal,
+      ),
   };
+}
+
+function notYet(): never {
+  throw new SluiceError('Unsupported', 'This worker has no engine for mode "sagemaker"');
 }
 
 function builtWorkflows(): { workflowBundle: { codePath: string } } {

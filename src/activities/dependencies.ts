@@ -1,23 +1,50 @@
-import type { ExecutionMode } from '../core/pipeline.ts';
+import type { Framework } from '../core/pipeline.ts';
 import type { Engine } from '../engines/engine.ts';
 import type { Notifier } from '../notify/notifier.ts';
 import type { Registry } from '../registry/registry.ts';
-import type { FileStorage } from '../storage/storage.ts';
+import type { ResolvedSession, SessionSettings } from '../core/session.ts';
+import type { FileStorage, S3Storage, Storage } from '../storage/storage.ts';
+
+/** What a run with a session has in AWS. */
+export interface Cloud {
+  engine: Engine;
+  storage: S3Storage;
+  registry: Registry;
+  /** The local engine, for jobs whose data are on S3. */
+  stage(engine: Engine): Engine;
+}
 
 /** What activities need, constructed by `worker.ts`. */
 export interface Dependencies {
   engines: Partial<Record<Engine['name'], Engine>>;
-  /** The engine for a new run's jobs of a mode. Null if this worker has none. */
-  chooseEngine: (mode: ExecutionMode) => Promise<Engine | null>;
+  /** The engine for a new run's jobs on this machine. */
+  chooseLocalEngine: () => Promise<Engine>;
   storage: FileStorage;
   registry: Registry;
+  /** Finds out what the file leaves open, and looks whether it is there. @throws SluiceError before anything runs. */
+  openSession(settings: SessionSettings, signal: AbortSignal): Promise<ResolvedSession>;
+  cloud(session: ResolvedSession): Cloud;
+  /** The URI of AWS's own image. @throws SluiceError `Unsupported` if there is none in the region. */
+  frameworkImage(framework: Framework, region: string): string;
+  /** The path of a copy on this machine of what an s3:// URI names, made once for the same content. */
+  fetchToLocal(uri: string, session: ResolvedSession | null, signal: AbortSignal): Promise<string>;
   notifier: Notifier;
   /** Whether this namespace has Sluice's search attributes. */
   searchAttributes: boolean;
   /** Finds what a location of the pipeline file names. @throws SluiceError `InvalidInput` or `Unsupported`. */
   findInput(what: string, location: string): Promise<{ path: string; isFolder: boolean }>;
-  /** Content hash of a file or folder, read once, in constant memory. */
-  hashData(path: string, signal: AbortSignal): Promise<{ sha256: string; bytes: number }>;
   /** Copies a model archive with the code put in, whole or not at all. */
-  repackModel(archive: string, codeFolder: string, target: string, signal: AbortSignal): Promise<void>;
+  repackModel(model: ModelUris, session: ResolvedSession | null, signal: AbortSignal): Promise<void>;
+}
+
+export interface ModelUris {
+  /** `model.tar.gz` as training left it. */
+  artifactUri: string;
+  codeUri: string;
+  targetUri: string;
+}
+
+/** Where the data of a run is. */
+export function storageOf(deps: Dependencies, session: ResolvedSession | null): Storage {
+  return session === null ? deps.storage : deps.cloud(session).storage;
 }

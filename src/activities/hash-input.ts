@@ -1,5 +1,6 @@
 import { Context } from '@temporalio/activity';
-import type { Dependencies } from './dependencies.ts';
+import type { ResolvedSession } from '../core/session.ts';
+import { storageOf, type Dependencies } from './dependencies.ts';
 
 export interface HashedInput {
   uri: string;
@@ -8,7 +9,10 @@ export interface HashedInput {
 }
 
 /** The content hash of the input data, for the lineage. Runs beside the jobs, so that large data delay none of them. */
-export async function hashInput(deps: Dependencies, { uri }: { uri: string }): Promise<HashedInput> {
+export async function hashInput(
+  deps: Dependencies,
+  { uri, session }: { uri: string; session: ResolvedSession | null },
+): Promise<HashedInput> {
   const { cancellationSignal } = Context.current();
-  return { uri, ...(await deps.hashData(deps.storage.localPath(uri), cancellationSignal)) };
+  return { uri, ...(await storageOf(deps, session).hash(uri, cancellationSignal)) };
 }

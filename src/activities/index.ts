@@ -1,5 +1,6 @@
 import { SluiceError } from '../core/errors.ts';
-import type { JobRef } from '../core/jobs.ts';
+import { watcherHeartbeats } from '../core/run.ts';
+import type { Engine } from '../engines/engine.ts';
 import { createModel, type CreateModelInput } from './create-model.ts';
 import type { Dependencies } from './dependencies.ts';
 import { translateFailures } from './failures.ts';
@@ -10,37 +11,44 @@ import { notifyFailure, type NotifyInput } from './notify-failure.ts';
 import { prepareRun, type PrepareInput } from './prepare-run.ts';
 import { readReport } from './read-report.ts';
 import { registerModel } from './register-model.ts';
-import { runJob, stopJob, type JobInput, type JobResult } from './run-job.ts';
-import type { ModelPackageRequest } from '../core/registry.ts';
+import { runJob, stopJob, type JobInput, type JobResult, type StopInput } from './run-job.ts';
 
 export type Activities = ReturnType<typeof createActivities>;
 
 /** Every activity of the workflow, by the names that the Web UI shows. */
 export function createActivities(deps: Dependencies) {
-  const job = activity(async (input: JobInput, tell): Promise<JobResult> => {
-    const engine = deps.engines[input.engine];
-    if (engine) return runJob(engine, input, tell);
-    throw new SluiceError('Unsupported', `${input.name}: this worker has no engine "${input.engine}"`);
-  });
+  const job = translateFailures((input: JobInput) =>
+    withHeartbeats(
+      (tell): Promise<JobResult> => runJob(engineOf(deps, input), input, tell),
+      ...(input.engine === 'sagemaker' ? [watcherHeartbeats.everyMs] : []),
+    ),
+  );
 
   return {
     loadPipeline: activity((input: { location: string }) => loadPipeline(deps, input)),
     prepareRun: activity((input: PrepareInput) => prepareRun(deps, input)),
-    hashInput: activity((input: { uri: string }) => hashInput(deps, input)),
+    hashInput: activity((input: Parameters<typeof hashInput>[1]) => hashInput(deps, input)),
     preprocess: job,
     train: job,
     evaluate: job,
-    readReport: activity((input: { uri: string; metric: string }) => readReport(deps, input)),
+    readReport: activity((input: Parameters<typeof readReport>[1]) => readReport(deps, input)),
     createModel: activity((input: CreateModelInput) => createModel(deps, input)),
     transform: job,
-    registerModel: activity((input: ModelPackageRequest) => registerModel(deps, input)),
+    registerModel: activity((input: Parameters<typeof registerModel>[1]) => registerModel(deps, input)),
     notifyFailure: activity((input: NotifyInput) => notifyFailure(deps, input)),
     /** Clean-up after a step that ended while its activity could not see to its job. */
-    stopJob: activity(async (ref: JobRef) => {
-      const engine = Object.values(deps.engines).find(({ name }) => name === ref.engine);
-      if (engine) await stopJob(engine, ref);
-    }),
+    stopJob: activity(async (input: StopInput) => stopJob(engineOf(deps, input), input)),
   };
+}
+
+type Place = Pick<JobInput, 'engine' | 'name' | 'session'>;
+
+/** Local jobs of a run that has its data on S3 get them from there. */
+function engineOf(deps: Dependencies, { engine: name, name: job, session }: Place): Engine {
+  const cloud = session === null ? null : deps.cloud(session);
+  const engine = name === 'sagemaker' ? cloud?.engine : deps.engines[name];
+  if (!engine) throw new SluiceError('Unsupported', `${job}: this worker has no engine "${name}"`);
+  return cloud === null || name === 'sagemaker' ? engine : cloud.stage(engine);
 }
 
 /** Heartbeats for the short ones too: without, a worker's death is noticed only when the whole activity times out. */

@@ -1,37 +1,78 @@
 import { stat } from 'node:fs/promises';
 import { join } from 'node:path';
+import { pathToFileURL } from 'node:url';
 import { SluiceError } from '../core/errors.ts';
 import type { Pipeline } from '../core/pipeline.ts';
-import type { Dependencies } from './dependencies.ts';
+import type { ResolvedSession } from '../core/session.ts';
+import { quote } from '../core/wording.ts';
+import type { Content } from '../storage/storage.ts';
+import { storageOf, type Dependencies } from './dependencies.ts';
 
-/** The real paths of what a pipeline file names. */
-export interface PipelineFiles {
-  code: string;
-  input: string;
-  /** Null without a batch transform. */
-  batch: string | null;
+/** Where jobs find data: by its URI, where the run keeps its own. */
+export interface PlacedInput {
+  uri: string;
+  /** Of data that was uploaded; else it is hashed beside the jobs, if somebody wants to know. */
+  content: Content | null;
 }
 
-/** Finds everything that the pipeline names. @throws SluiceError `InvalidInput` or `Unsupported` for the first that is missing. */
-export async function findPipelineFiles(
-  { findInput }: Pick<Dependencies, 'findInput'>,
+const isOnS3 = (location: string) => location.startsWith('s3://');
+
+/**
+ * The code folder, on this machine, with every script that the pipeline names.
+ * @throws SluiceError `InvalidInput` or `Unsupported` for the first thing that is missing.
+ */
+export async function findCode(
+  deps: Dependencies,
   pipeline: Pipeline,
-): Promise<PipelineFiles> {
+  session: ResolvedSession | null,
+  signal: AbortSignal,
+): Promise<string> {
+  const path = isOnS3(pipeline.code)
+    ? await deps.fetchToLocal(pipeline.code, session, signal)
+    : (await deps.findInput('code', pipeline.code)).path;
+  await checkCode(pipeline, path);
+  return path;
+}
+
+/** What can be said without AWS: whatever the pipeline names on this machine is there. */
+export async function checkLocalFiles(
+  findInput: Dependencies['findInput'],
+  pipeline: Pipeline,
+): Promise<void> {
   const { preprocess, transform } = pipeline.steps;
-  const code = await findInput('code', pipeline.code);
-  if (!code.isFolder) {
+  if (!isOnS3(pipeline.code)) await checkCode(pipeline, (await findInput('code', pipeline.code)).path);
+  if (!isOnS3(preprocess.input)) await findInput('steps.preprocess.input', preprocess.input);
+  if (transform && !isOnS3(transform.input)) await findInput('steps.transform.input', transform.input);
+}
+
+/** Finds the data behind a location of the pipeline file, and takes it to where the run keeps its own. */
+export async function placeInput(
+  deps: Dependencies,
+  what: string,
+  location: string,
+  session: ResolvedSession | null,
+  signal: AbortSignal,
+): Promise<PlacedInput> {
+  if (isOnS3(location) && session !== null) {
+    if ((await storageOf(deps, session).find(location, signal)) !== null)
+      return { uri: location, content: null };
+    throw new SluiceError('InvalidInput', `${what}: there is nothing at ${quote(location, 1024)}`);
+  }
+  const path = isOnS3(location)
+    ? await deps.fetchToLocal(location, session, signal)
+    : (await deps.findInput(what, location)).path;
+  if (session === null) return { uri: pathToFileURL(path).href, content: null };
+  const { uri, ...content } = await storageOf(deps, session).upload(path, signal);
+  return { uri, content };
+}
+
+async function checkCode(pipeline: Pipeline, folder: string): Promise<void> {
+  if (!(await stat(folder)).isDirectory()) {
     throw new SluiceError(
       'InvalidInput',
-      `code: ${JSON.stringify(pipeline.code)} is a file; it must be the folder of the scripts`,
+      `code: ${quote(pipeline.code)} is a file; it must be the folder of the scripts`,
     );
   }
-  await checkScripts(pipeline, code.path);
-  const input = await findInput('steps.preprocess.input', preprocess.input);
-  const batch = transform ? await findInput('steps.transform.input', transform.input) : null;
-  return { code: code.path, input: input.path, batch: batch?.path ?? null };
-}
-
-async function checkScripts(pipeline: Pipeline, folder: string): Promise<void> {
   for (const step of ['preprocess', 'train', 'evaluate', 'createModel'] as const) {
     const { script } = pipeline.steps[step];
     if (script === undefined) continue;

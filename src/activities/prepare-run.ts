@@ -1,20 +1,22 @@
 import { Context } from '@temporalio/activity';
-import { pathToFileURL } from 'node:url';
 import { SluiceError } from '../core/errors.ts';
 import { stepMode } from '../core/parse-pipeline.ts';
 import {
   evaluateJob,
+  modelModes,
   modelRequest,
   preprocessJob,
   trainJob,
   transformJob,
-  type Sources,
-  type StepPlan,
 } from '../core/plan.ts';
 import type { ExecutionMode, JobStep, Pipeline } from '../core/pipeline.ts';
+import type { Sources, StepPlan } from '../core/run-places.ts';
+import type { ResolvedSession } from '../core/session.ts';
 import type { Engine } from '../engines/engine.ts';
-import type { Dependencies } from './dependencies.ts';
-import { findPipelineFiles } from './pipeline-files.ts';
+import type { UploadedCode } from '../storage/storage.ts';
+import { storageOf, type Dependencies } from './dependencies.ts';
+import type { HashedInput } from './hash-input.ts';
+import { findCode, placeInput } from './pipeline-files.ts';
 
 export interface PrepareInput {
   pipeline: Pipeline;
@@ -23,8 +25,12 @@ export interface PrepareInput {
 
 export interface PreparedRun {
   sources: Sources;
+  /** Of runs with a step in mode `sagemaker`: their data is on S3. */
+  session: ResolvedSession | null;
   /** SHA-256 of the code folder. */
   codeSha256: string;
+  /** The input data, if its hash is known already. */
+  data: HashedInput | null;
   /** The engine of every step that runs a job. */
   engines: Partial<Record<JobStep, Engine['name']>>;
   /** Whether this namespace has Sluice's search attributes. */
@@ -35,64 +41,100 @@ const jobSteps = ['preprocess', 'train', 'evaluate', 'transform'] as const;
 
 /**
  * The last check before the first job: everything that the pipeline names is there, the engines can honour it, and the
- * code is put aside under its hash, so that an edit during the run changes nothing.
+ * code is put aside under its hash, so that an edit during the run changes nothing. With a session, code and data of this
+ * machine are uploaded, once for the same content.
  */
 export async function prepareRun(
   deps: Dependencies,
   { pipeline, runId }: PrepareInput,
 ): Promise<PreparedRun> {
-  const engines = await chooseEngines(deps, pipeline);
-  const files = await findPipelineFiles(deps, pipeline);
-  const snapshot = await deps.storage.upload(files.code, Context.current().cancellationSignal);
+  const signal = Context.current().cancellationSignal;
+  const session = await openSession(deps, pipeline, signal);
+  const engines = await chooseEngines(deps, pipeline, session);
+  const code = await findCode(deps, pipeline, session, signal);
+  const place = (what: string, location: string) => placeInput(deps, what, location, session, signal);
+  const input = await place('steps.preprocess.input', pipeline.steps.preprocess.input);
+  const { transform } = pipeline.steps;
+  const batch = transform ? await place('steps.transform.input', transform.input) : null;
+  const snapshot = await putCodeAside(deps, code, session, signal);
+  const image = (step: ImageStep, mode = stepMode(pipeline, step)) =>
+    imageOf(deps, pipeline, step, mode, session);
   const sources: Sources = {
     codeUri: snapshot.uri,
-    inputUri: pathToFileURL(files.input).href,
-    batchUri: files.batch === null ? null : pathToFileURL(files.batch).href,
-    images: {
-      preprocess: imageOf(pipeline, 'preprocess'),
-      train: imageOf(pipeline, 'train'),
-      evaluate: imageOf(pipeline, 'evaluate'),
-    },
-    runUri: `${deps.storage.rootUri}/runs/${pipeline.name}/${runId}`,
+    codeArchiveUri: snapshot.archiveUri,
+    inputUri: input.uri,
+    batchUri: batch?.uri ?? null,
+    images: { preprocess: image('preprocess'), train: image('train'), evaluate: image('evaluate') },
+    servingImages: Object.fromEntries(modelModes(pipeline).map((mode) => [mode, image('train', mode)])),
+    runUri: `${storageOf(deps, session).rootUri}/runs/${pipeline.name}/${runId}`,
   };
-  checkEngines(engines, { pipeline, sources, tags: {} });
+  checkEngines(engines, { pipeline, sources, tags: {}, session, attempts: {} });
   return {
     sources,
+    session,
     codeSha256: snapshot.sha256,
+    data: input.content && { uri: input.uri, ...input.content },
     engines: Object.fromEntries(Object.entries(engines).map(([step, engine]) => [step, engine.name])),
     searchAttributes: deps.searchAttributes,
   };
 }
 
+async function openSession(
+  deps: Dependencies,
+  pipeline: Pipeline,
+  signal: AbortSignal,
+): Promise<ResolvedSession | null> {
+  const modes = [pipeline.executionMode, ...stepsOf(pipeline).map((step) => stepMode(pipeline, step))];
+  return modes.includes('sagemaker') ? deps.openSession(pipeline.session ?? {}, signal) : null;
+}
+
+const stepsOf = (pipeline: Pipeline) => jobSteps.filter((name) => pipeline.steps[name] !== undefined);
+
 /** One for all steps of a mode: asked twice it might come out differently. */
 async function chooseEngines(
   deps: Dependencies,
   pipeline: Pipeline,
+  session: ResolvedSession | null,
 ): Promise<Partial<Record<JobStep, Engine>>> {
   const chosen = new Map<ExecutionMode, Engine>();
+  if (session !== null) chosen.set('sagemaker', deps.cloud(session).engine);
   const engines: Partial<Record<JobStep, Engine>> = {};
-  for (const step of jobSteps.filter((name) => pipeline.steps[name] !== undefined)) {
+  for (const step of stepsOf(pipeline)) {
     const mode = stepMode(pipeline, step);
-    const engine = chosen.get(mode) ?? (await deps.chooseEngine(mode));
-    if (engine === null) {
-      throw new SluiceError(
-        'Unsupported',
-        `steps.${step} runs in mode "${mode}", for which this worker has no engine`,
-      );
-    }
+    const engine = chosen.get(mode) ?? (await deps.chooseLocalEngine());
     chosen.set(mode, engine);
     engines[step] = engine;
   }
   return engines;
 }
 
-function imageOf(pipeline: Pipeline, step: 'preprocess' | 'train' | 'evaluate'): string {
+async function putCodeAside(
+  deps: Dependencies,
+  folder: string,
+  session: ResolvedSession | null,
+  signal: AbortSignal,
+): Promise<Omit<UploadedCode, 'archiveUri'> & { archiveUri: string | null }> {
+  if (session !== null) return deps.cloud(session).storage.uploadCode(folder, signal);
+  return { ...(await deps.storage.upload(folder, signal)), archiveUri: null };
+}
+
+type ImageStep = 'preprocess' | 'train' | 'evaluate';
+
+function imageOf(
+  deps: Dependencies,
+  pipeline: Pipeline,
+  step: ImageStep,
+  mode: ExecutionMode,
+  session: ResolvedSession | null,
+): string {
   const own = pipeline.steps[step];
   const image = own.image ?? (own.framework ? undefined : pipeline.image);
   const framework = own.framework ?? pipeline.framework;
   if (image !== undefined) return image;
-  if (framework !== undefined) return `sluice/${framework.name}:${framework.version}`;
-  throw new SluiceError('InvalidInput', `steps.${step} needs a "framework" or an "image"`);
+  if (framework === undefined)
+    throw new SluiceError('InvalidInput', `steps.${step} needs a "framework" or an "image"`);
+  if (mode === 'sagemaker' && session !== null) return deps.frameworkImage(framework, session.region);
+  return `sluice/${framework.name}:${framework.version}`;
 }
 
 function checkEngines(engines: Partial<Record<JobStep, Engine>>, plan: StepPlan): void {
@@ -102,6 +144,7 @@ function checkEngines(engines: Partial<Record<JobStep, Engine>>, plan: StepPlan)
   engines.evaluate?.check(evaluateJob(plan, plan.sources.runUri));
   if (transform && plan.sources.batchUri !== null) {
     const job = transformJob(plan, transform, plan.sources.batchUri, 'model');
-    engines.transform?.check(job, modelRequest(plan, plan.sources.runUri));
+    const mode = stepMode(plan.pipeline, 'transform');
+    engines.transform?.check(job, modelRequest(plan, mode, plan.sources.runUri));
   }
 }

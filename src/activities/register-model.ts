@@ -1,4 +1,5 @@
 import type { ModelPackageRequest } from '../core/registry.ts';
+import type { ResolvedSession } from '../core/session.ts';
 import type { Dependencies } from './dependencies.ts';
 
 export interface RegisteredModel {
@@ -10,8 +11,9 @@ export interface RegisteredModel {
 /** Adds a version to the model package group: one, however often this is tried for one run. */
 export async function registerModel(
   deps: Dependencies,
-  request: ModelPackageRequest,
+  { session, ...request }: ModelPackageRequest & { session: ResolvedSession | null },
 ): Promise<RegisteredModel> {
-  const { group, version, approvalStatus } = await deps.registry.register(request);
+  const registry = session === null ? deps.registry : deps.cloud(session).registry;
+  const { group, version, approvalStatus } = await registry.register(request);
   return { group, version, approvalStatus };
 }

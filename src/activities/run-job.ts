@@ -1,6 +1,7 @@
 import { Context, log } from '@temporalio/activity';
 import { SluiceError } from '../core/errors.ts';
-import type { EndedJobState, JobRef, JobRequest, JobState } from '../core/jobs.ts';
+import type { EndedJobState, JobRef, JobRequest, JobState, RemoteJob } from '../core/jobs.ts';
+import type { ResolvedSession } from '../core/session.ts';
 import type { Engine } from '../engines/engine.ts';
 import type { Tell } from './heartbeats.ts';
 import { pause, rethrowCancellation, verdictOnCancellation } from './cancellation.ts';
@@ -10,6 +11,13 @@ export interface JobInput {
   /** Chosen when the run was prepared: a job stays where it was made. */
   engine: Engine['name'];
   request: JobRequest;
+  /** Of runs that keep their data on S3, wherever this job runs. */
+  session: ResolvedSession | null;
+}
+
+export interface StopInput extends Required<JobRef> {
+  engine: Engine['name'];
+  session: ResolvedSession | null;
 }
 
 export interface JobResult {
@@ -17,10 +25,16 @@ export interface JobResult {
   engine: Engine['name'];
   exitMessage: string | null;
   records: number | null;
+  /** Of jobs of SageMaker. */
+  remote: RemoteJob | null;
 }
 
 /** The one loop, for every kind of job and every engine: ensure, then describe and sleep until it is over. */
-export async function runJob(engine: Engine, { name, request }: JobInput, tell: Tell): Promise<JobResult> {
+export async function runJob(
+  engine: Engine,
+  { name, request }: Pick<JobInput, 'name' | 'request'>,
+  tell: Tell,
+): Promise<JobResult> {
   const context = Context.current();
   const ref: JobRef = { engine: engine.name, name, kind: request.kind };
   try {
@@ -30,7 +44,8 @@ export async function runJob(engine: Engine, { name, request }: JobInput, tell: 
     for (;;) {
       const state = await engine.describe(ref, context.cancellationSignal);
       if (state.status !== 'running') return outcome(ref, state);
-      tell({ ...ref, phase: state.phase });
+      tell({ ...ref, phase: state.phase, ...(state.remote && { remote: state.remote }) });
+      if (isOverdue(request, state.startedAt)) await stopOverdue(engine, ref, request);
       await context.sleep(engine.pollIntervalMs(Date.now() - adopted, remainingMs(request, state)));
     }
   } catch (error) {
@@ -62,6 +77,24 @@ export async function stopJob(engine: Engine, ref: JobRef): Promise<void> {
   log.info('job is over', { jobName: ref.name, engine: ref.engine });
 }
 
+/** A transform job of SageMaker knows no maximum run time, so who watches it looks; of all others the engine does. */
+function isOverdue({ kind, local }: JobRequest, startedAt: string | null): boolean {
+  if (kind !== 'Transform' || startedAt === null) return false;
+  return Date.now() - Date.parse(startedAt) > (local.maxRuntimeSeconds + overdueSlackSeconds) * 1000;
+}
+
+/** Local engines enforce the time themselves, to the second. */
+const overdueSlackSeconds = 60;
+
+async function stopOverdue(engine: Engine, ref: JobRef, { local }: JobRequest): Promise<never> {
+  await stopJob(engine, ref);
+  throw new SluiceError(
+    'JobTimedOut',
+    `${ref.name} ran longer than maxRuntimeSeconds (${local.maxRuntimeSeconds}) and was stopped`,
+    { details: { ...ref } },
+  );
+}
+
 function outcome(ref: JobRef, state: Exclude<JobState, { status: 'running' }>): JobResult {
   const details = { ...ref, ...state };
   switch (state.status) {
@@ -75,6 +108,7 @@ function outcome(ref: JobRef, state: Exclude<JobState, { status: 'running' }>): 
         engine: ref.engine as Engine['name'],
         exitMessage: state.exitMessage,
         records: state.records,
+        remote: state.remote ?? null,
       };
     case 'stopped':
       throw new SluiceError('JobStopped', `${ref.name} was stopped from outside the run${tail(state)}`, {

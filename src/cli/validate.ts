@@ -1,7 +1,7 @@
 import { realpath } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { pathToFileURL } from 'node:url';
-import { findPipelineFiles } from '../activities/pipeline-files.ts';
+import { checkLocalFiles } from '../activities/pipeline-files.ts';
 import { readConfig } from '../config.ts';
 import { findInRoots } from '../storage/root-paths.ts';
 import { createLocalInputs } from './local-inputs.ts';
@@ -18,10 +18,7 @@ export async function validateCommand(path: string, options: { param?: string[] 
     return pathToFileURL(data).href;
   });
   const { pipeline, parameters } = await readPipeline(path, options, inputs);
-  await findPipelineFiles(
-    { findInput: (what, location) => findInRoots(what, location, config.root, roots) },
-    pipeline,
-  );
+  await checkLocalFiles((what, location) => findInRoots(what, location, config.root, roots), pipeline);
   const values = Object.entries(parameters).map(([name, value]) => `${name}=${JSON.stringify(value)}`);
   const steps = Object.keys(pipeline.steps);
   print(

@@ -114,6 +114,8 @@ const jobRetries = z
       .max(8)
       .default(0)
       .describe('After JobInternalError: an error of SageMaker itself.'),
+    quota: z.int().min(0).max(8).default(0).describe('After QuotaExceeded: other jobs use what is allowed.'),
+    delaySeconds: z.int().min(0).max(86_400).default(60).describe('Before each of them.'),
   })
   .describe('How many other jobs are tried after failures that are not of the script.');
 

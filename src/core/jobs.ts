@@ -204,11 +204,13 @@ export type ProcessingJob = Extract<JobRequest, { kind: 'Processing' }>;
 export type TrainingJob = Extract<JobRequest, { kind: 'Training' }>;
 export type TransformJob = Extract<JobRequest, { kind: 'Transform' }>;
 
+export type JobKind = JobRequest['kind'];
+
 export interface JobRef {
   engine: string;
   name: string;
-  /** SageMaker has calls of their own for each kind; local engines find a job by its name alone. */
-  kind?: JobRequest['kind'];
+  /** SageMaker has calls of its own for each kind; local engines know a job by its name. */
+  kind?: JobKind;
 }
 
 /** What SageMaker says of a job of its own; null where it has not said it yet. */

@@ -10,6 +10,7 @@ import { listed, quote } from './wording.ts';
 export const maxPipelineBytes = 256 * 1024;
 
 export type ExecutionMode = z.infer<typeof field.executionMode>;
+export type Framework = z.infer<typeof field.framework>;
 
 const scriptOrEntrypoint = {
   check: (step: { script?: string | undefined; entrypoint?: string[] | undefined }) =>

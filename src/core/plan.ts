@@ -1,3 +1,4 @@
+import { stepMode } from './parse-pipeline.ts';
 import type {
   JobRequest,
   LocalOptions,
@@ -6,42 +7,23 @@ import type {
   TrainingJob,
   TransformJob,
 } from './jobs.ts';
-import type { Pipeline, Steps } from './pipeline.ts';
-
-/** Where things are, found out before the first job: what the plan cannot know by itself. */
-export interface Sources {
-  /** The snapshot of the code folder. */
-  codeUri: string;
-  inputUri: string;
-  /** Input of the batch transform. Null without that step. */
-  batchUri: string | null;
-  /** Image of each step, by name; createModel serves with training's. */
-  images: Record<'preprocess' | 'train' | 'evaluate', string>;
-  /** The folder that this run writes to. */
-  runUri: string;
-}
-
-export interface StepPlan {
-  pipeline: Pipeline;
-  sources: Sources;
-  /** Kept with every job: whose it is. */
-  tags: Record<string, string>;
-}
+import type { ExecutionMode, Pipeline, Steps } from './pipeline.ts';
+import {
+  isOnline,
+  network,
+  networkConfig,
+  outputKey,
+  role,
+  tagsOf,
+  volumeKey,
+  vpcConfig,
+} from './placement.ts';
+import { folder, outputUri, transformOutputUri, type StepPlan } from './run-places.ts';
 
 const processing = '/opt/ml/processing';
 const codePath = `${processing}/input/code`;
 /** Where script mode finds the code channel in the container. */
 const codeChannelPath = '/opt/ml/input/data/code';
-
-export const stepOutputUri = (sources: Sources, step: string, output: string) =>
-  `${sources.runUri}/${step}/${output}`;
-
-/** SageMaker writes the model of a training job here. */
-export const modelArtifactUri = (sources: Sources, jobName: string) =>
-  `${sources.runUri}/train/${jobName}/output/model.tar.gz`;
-
-export const reportUri = ({ pipeline, sources }: StepPlan) =>
-  `${stepOutputUri(sources, 'evaluate', 'evaluation')}/${pipeline.steps.evaluate.report}`;
 
 export function preprocessJob(plan: StepPlan): ProcessingJob {
   const step = plan.pipeline.steps.preprocess;
@@ -54,7 +36,7 @@ export function evaluateJob(plan: StepPlan, modelUri: string): ProcessingJob {
   const step = plan.pipeline.steps.evaluate;
   const names = step.inputs ?? withoutChannels(plan.pipeline.steps);
   const inputs = names.map((name) =>
-    processingInput(name, stepOutputUri(plan.sources, 'preprocess', name), step.dataDistribution),
+    processingInput(name, folder(outputUri(plan, 'preprocess', name)), step.dataDistribution),
   );
   return processingJob(plan, 'evaluate', [processingInput('model', modelUri), ...inputs], ['evaluation']);
 }
@@ -99,17 +81,19 @@ function processingJob(
   return {
     kind: 'Processing',
     body: {
+      ...role(plan, name),
       AppSpecification: {
         ImageUri: plan.sources.images[name],
         ...(entrypoint && { ContainerEntrypoint: entrypoint }),
         ...(step.arguments && { ContainerArguments: step.arguments }),
       },
-      ProcessingInputs: [processingInput('code', plan.sources.codeUri), ...inputs],
+      ProcessingInputs: [processingInput('code', folder(plan.sources.codeUri)), ...inputs],
       ProcessingOutputConfig: {
+        ...outputKey(plan, name),
         Outputs: outputs.map((output) => ({
           OutputName: output,
           S3Output: {
-            S3Uri: stepOutputUri(plan.sources, name, output),
+            S3Uri: outputUri(plan, name, output),
             LocalPath: `${processing}/output/${output}`,
             S3UploadMode: 'EndOfJob',
           },
@@ -120,14 +104,15 @@ function processingJob(
           InstanceCount: step.instanceCount,
           InstanceType: step.instanceType,
           VolumeSizeInGB: step.volumeSizeGb,
+          ...volumeKey(plan, name),
         },
       },
       StoppingCondition: { MaxRuntimeInSeconds: step.maxRuntimeSeconds },
-      ...(step.networkIsolation && { NetworkConfig: { EnableNetworkIsolation: true } }),
+      ...networkConfig(plan, name),
       Environment: step.environment,
     },
     local: localOptions(step),
-    tags: { ...plan.tags, 'sluice:step': name },
+    tags: tagsOf(plan, name),
   };
 }
 
@@ -135,34 +120,50 @@ function processingJob(
 export function trainJob(plan: StepPlan): TrainingJob {
   const step = plan.pipeline.steps.train;
   const channels = trainingChannels(plan.pipeline.steps).map((name) =>
-    trainingChannel(name, stepOutputUri(plan.sources, 'preprocess', name), step.dataDistribution),
+    trainingChannel(name, folder(outputUri(plan, 'preprocess', name)), step.dataDistribution),
   );
+  // AWS's training toolkit takes the channel as a folder as well; that it unpacks an archive is what the SageMaker SDK relies on.
+  const archive = isOnline(plan, 'train') ? plan.sources.codeArchiveUri : null;
   const scriptMode = step.script !== undefined && {
     sagemaker_program: step.script,
-    sagemaker_submit_directory: codeChannelPath,
+    sagemaker_submit_directory: archive === null ? codeChannelPath : `${codeChannelPath}/sourcedir.tar.gz`,
   };
   return {
     kind: 'Training',
     body: {
+      ...role(plan, 'train'),
       AlgorithmSpecification: {
         TrainingImage: plan.sources.images.train,
         TrainingInputMode: 'File',
         ...(step.entrypoint && { ContainerEntrypoint: step.entrypoint }),
+        ...(step.metricDefinitions && {
+          MetricDefinitions: step.metricDefinitions.map(({ name, regex }) => ({ Name: name, Regex: regex })),
+        }),
       },
       HyperParameters: encodeHyperparameters({ ...step.hyperparameters, ...scriptMode }),
-      InputDataConfig: [...channels, trainingChannel('code', plan.sources.codeUri, 'FullyReplicated')],
-      OutputDataConfig: { S3OutputPath: `${plan.sources.runUri}/train` },
+      InputDataConfig: [
+        ...channels,
+        trainingChannel('code', archive ?? folder(plan.sources.codeUri), 'FullyReplicated'),
+      ],
+      OutputDataConfig: { S3OutputPath: `${plan.sources.runUri}/train`, ...outputKey(plan, 'train') },
       ResourceConfig: {
         InstanceCount: step.instanceCount,
         InstanceType: step.instanceType,
         VolumeSizeInGB: step.volumeSizeGb,
+        ...volumeKey(plan, 'train'),
       },
-      StoppingCondition: { MaxRuntimeInSeconds: step.maxRuntimeSeconds },
+      StoppingCondition: {
+        MaxRuntimeInSeconds: step.maxRuntimeSeconds,
+        ...(step.spot && { MaxWaitTimeInSeconds: step.spot.maxWaitSeconds }),
+      },
+      ...spotTraining(plan, step.spot),
+      ...(step.retryAttempts && { RetryStrategy: { MaximumRetryAttempts: step.retryAttempts } }),
       ...(step.networkIsolation && { EnableNetworkIsolation: true }),
+      ...network(plan, 'train'),
       Environment: step.environment,
     },
     local: localOptions(step),
-    tags: { ...plan.tags, 'sluice:step': 'train' },
+    tags: tagsOf(plan, 'train'),
   };
 }
 
@@ -184,11 +185,37 @@ function encodeHyperparameters(values: Record<string, string | number | boolean>
   return Object.fromEntries(Object.entries(values).map(([name, value]) => [name, JSON.stringify(value)]));
 }
 
-export function modelRequest(plan: StepPlan, modelDataUrl: string): ModelBody {
-  const step = plan.pipeline.steps.createModel;
+/** Checkpoints lie beside the run's other data: another job of the step goes on where the first was interrupted. */
+function spotTraining(
+  { sources }: StepPlan,
+  spot: Steps['train']['spot'],
+): Partial<Pick<TrainingJob['body'], 'EnableManagedSpotTraining' | 'CheckpointConfig'>> {
+  if (!spot) return {};
   return {
+    EnableManagedSpotTraining: true,
+    ...(spot.checkpoints && {
+      CheckpointConfig: { S3Uri: `${sources.runUri}/checkpoints`, LocalPath: '/opt/ml/checkpoints' },
+    }),
+  };
+}
+
+/** The modes that need the model: that of the run, and that of the batch transform. */
+export function modelModes(pipeline: Pipeline): ExecutionMode[] {
+  const modes = [pipeline.executionMode];
+  if (pipeline.steps.transform) modes.push(stepMode(pipeline, 'transform'));
+  return [...new Set(modes)];
+}
+
+/** @throws Error if the mode is none of {@link modelModes}. */
+export function modelRequest(plan: StepPlan, mode: ExecutionMode, modelDataUrl: string): ModelBody {
+  const step = plan.pipeline.steps.createModel;
+  const image = plan.sources.servingImages[mode];
+  if (image === undefined) throw new Error(`unreachable: no serving image for mode ${mode}`);
+  const online = mode === 'sagemaker' ? plan.session : null;
+  return {
+    ...(online && { ExecutionRoleArn: online.roleArn }),
     PrimaryContainer: {
-      Image: plan.sources.images.train,
+      Image: image,
       ModelDataUrl: modelDataUrl,
       Environment: {
         ...step.environment,
@@ -197,10 +224,9 @@ export function modelRequest(plan: StepPlan, modelDataUrl: string): ModelBody {
       },
     },
     ...(step.networkIsolation && { EnableNetworkIsolation: true }),
+    ...(online && plan.pipeline.vpc && { VpcConfig: vpcConfig(plan.pipeline.vpc) }),
   };
 }
-
-export const transformOutputUri = (sources: Sources) => `${sources.runUri}/transform`;
 
 export function transformJob(
   plan: StepPlan,
@@ -218,7 +244,8 @@ export function transformJob(
         SplitType: step.splitType,
       },
       TransformOutput: {
-        S3OutputPath: transformOutputUri(plan.sources),
+        S3OutputPath: transformOutputUri(plan),
+        ...outputKey(plan, 'transform'),
         ...(step.accept !== undefined && { Accept: step.accept }),
         AssembleWith: step.assembleWith,
       },
@@ -227,11 +254,15 @@ export function transformJob(
       ...(step.maxConcurrentTransforms !== undefined && {
         MaxConcurrentTransforms: step.maxConcurrentTransforms,
       }),
-      TransformResources: { InstanceCount: step.instanceCount, InstanceType: step.instanceType },
+      TransformResources: {
+        InstanceCount: step.instanceCount,
+        InstanceType: step.instanceType,
+        ...volumeKey(plan, 'transform'),
+      },
       Environment: step.environment,
     },
     local: localOptions(step),
-    tags: { ...plan.tags, 'sluice:step': 'transform' },
+    tags: tagsOf(plan, 'transform'),
   };
 }
 
@@ -240,9 +271,4 @@ function localOptions(step: {
   local: Omit<LocalOptions, 'maxRuntimeSeconds'>;
 }): LocalOptions {
   return { ...step.local, maxRuntimeSeconds: step.maxRuntimeSeconds };
-}
-
-/** The longest that a job may take, for Temporal's time-outs. */
-export function maxRuntimeSeconds(request: JobRequest): number {
-  return request.local.maxRuntimeSeconds;
 }

@@ -31,6 +31,8 @@ const modelPackageRequest = z.object({
     reportUri: z.string(),
   }),
   lineage,
+  /** The user's own, of the pipeline file. */
+  tags: z.record(z.string(), z.string()).default({}),
 });
 export type ModelPackageRequest = z.infer<typeof modelPackageRequest>;
 

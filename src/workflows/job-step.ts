@@ -1,24 +1,74 @@
-import { CancellationScope, log, workflowInfo } from '@temporalio/workflow';
-import type { JobInput, JobResult } from '../activities/run-job.ts';
+import {
+  ActivityFailure,
+  ApplicationFailure,
+  CancellationScope,
+  log,
+  sleep,
+  workflowInfo,
+} from '@temporalio/workflow';
+import type { JobInput, JobResult, StopInput } from '../activities/run-job.ts';
 import { jobName } from '../core/job-name.ts';
-import type { JobRef, JobRequest } from '../core/jobs.ts';
-import type { JobStep } from '../core/pipeline.ts';
+import type { JobRequest } from '../core/jobs.ts';
+import type { JobStep, Steps } from '../core/pipeline.ts';
 import type { Run } from './open-run.ts';
 import { jobActivities, longActivities } from './proxies.ts';
 
-/** A step that runs a job: under its name, on its engine, and not left behind whatever way the step ends. */
-export async function runJobStep(run: Run, step: JobStep, request: JobRequest): Promise<JobResult> {
-  const { pipeline } = run.plan;
-  const name = jobName(pipeline.name, step, workflowInfo().runId);
+/**
+ * A step that runs a job, and another one for each failure that `jobRetries` of the step allows.
+ * @param request - asked anew for every job: each has outputs of its own.
+ */
+export async function runJobStep(run: Run, step: JobStep, request: () => JobRequest): Promise<JobResult> {
+  const retries = run.plan.pipeline.steps[step]?.jobRetries;
+  const left = {
+    capacity: retries?.capacity ?? 0,
+    internal: retries?.internal ?? 0,
+    quota: retries?.quota ?? 0,
+  };
+  for (let attempt = 1; ; attempt++) {
+    run.plan.attempts[step] = attempt;
+    try {
+      return await runOneJob(run, step, request(), attempt);
+    } catch (error) {
+      const cause = retryableCause(error);
+      if (cause === null || left[cause] === 0 || attempt === 9) throw error;
+      left[cause] -= 1;
+      log.warn('another job is tried', { step, cause, attempt: attempt + 1 });
+      await sleep((retries?.delaySeconds ?? 0) * 1000);
+    }
+  }
+}
+
+type RetryCause = keyof Omit<NonNullable<Steps['train']['jobRetries']>, 'delaySeconds'>;
+
+const causes: Readonly<Record<string, RetryCause>> = {
+  CapacityUnavailable: 'capacity',
+  QuotaExceeded: 'quota',
+  JobInternalError: 'internal',
+};
+
+/** Only of a job that is over, or was never made: errors of Sluice itself are Temporal's to retry. */
+function retryableCause(error: unknown): RetryCause | null {
+  if (!(error instanceof ActivityFailure) || !(error.cause instanceof ApplicationFailure)) return null;
+  const { type, nonRetryable } = error.cause;
+  return nonRetryable === true ? (causes[type ?? ''] ?? null) : null;
+}
+
+/** Under its name, on its engine, and not left behind whatever way the step ends. */
+async function runOneJob(run: Run, step: JobStep, request: JobRequest, attempt: number): Promise<JobResult> {
+  const { pipeline, session } = run.plan;
+  const name = jobName(pipeline.name, step, workflowInfo().runId, attempt);
   const engine = engineOf(run, step);
   return run.progress.step(step, { engine, jobName: name }, async () => {
     try {
       const summary = summaryOf(run, step, engine);
-      const activity = jobActivities(request.local.maxRuntimeSeconds)[step];
-      return await activity.executeWithOptions({ activityId: step, summary }, [{ name, engine, request }]);
+      const activity = jobActivities(engine, request)[step];
+      const activityId = attempt === 1 ? step : `${step}-${attempt}`;
+      return await activity.executeWithOptions({ activityId, summary }, [{ name, engine, request, session }]);
     } catch (error) {
       // The activity may have died before it saw the job to its end; asking again costs nothing.
-      await CancellationScope.nonCancellable(() => stopJob(step, { engine, name, kind: request.kind }));
+      await CancellationScope.nonCancellable(() =>
+        stopJob(step, { engine, name, session, kind: request.kind }),
+      );
       throw error;
     }
   });
@@ -31,11 +81,13 @@ function engineOf(run: Run, step: JobStep): JobInput['engine'] {
 }
 
 /** What fails here never hides why the step ended. */
-async function stopJob(step: JobStep, ref: JobRef): Promise<void> {
+async function stopJob(step: JobStep, ref: StopInput): Promise<void> {
   try {
-    await longActivities.stopJob.executeWithOptions({ activityId: `stop-${step}`, summary: ref.name }, [ref]);
+    await longActivities.stopJob.executeWithOptions({ activityId: `stop-${ref.name}`, summary: ref.name }, [
+      ref,
+    ]);
   } catch (error) {
-    log.warn('the job could not be stopped', { job: ref.name, error });
+    log.warn('the job could not be stopped', { step, job: ref.name, error });
   }
 }
 

@@ -5,7 +5,8 @@ import type { Scalar } from '../core/expressions.ts';
 import type { Rule } from '../core/gate.ts';
 import { parsePipeline, type ParsedPipeline } from '../core/parse-pipeline.ts';
 import { gateRule } from '../core/pipeline.ts';
-import type { StepPlan } from '../core/plan.ts';
+import type { StepPlan } from '../core/run-places.ts';
+import type { ResolvedSession } from '../core/session.ts';
 import { opened } from '../core/run-report.ts';
 import { parseRunInput } from '../core/run-input.ts';
 import type { Progress } from './progress.ts';
@@ -40,8 +41,8 @@ export async function readInput(input: unknown, progress: Progress): Promise<Par
 /** Everything that can be wrong with what the pipeline names is found here, before the first job. */
 export async function openRun({ pipeline, parameters, rule }: ParsedInput, progress: Progress): Promise<Run> {
   const { namespace, workflowId, runId } = workflowInfo();
-  const prepared = await shortActivities.prepareRun.executeWithOptions(
-    { activityId: 'prepare', summary: 'check what is named, put the code aside' },
+  const prepared = await longActivities.prepareRun.executeWithOptions(
+    { activityId: 'prepare', summary: 'check what is named, put code and data in place' },
     [{ pipeline, runId }],
   );
   progress.index(prepared.searchAttributes);
@@ -51,8 +52,19 @@ export async function openRun({ pipeline, parameters, rule }: ParsedInput, progr
     'sluice:run-id': runId,
     'sluice:pipeline': pipeline.name,
   };
-  const data = pipeline.steps.register ? hashData(prepared.sources.inputUri) : Promise.resolve(null);
-  return { plan: { pipeline, sources: prepared.sources, tags }, parameters, prepared, rule, progress, data };
+  const { sources, session } = prepared;
+  const data =
+    pipeline.steps.register && !prepared.data
+      ? hashData(sources.inputUri, session)
+      : Promise.resolve(prepared.data);
+  return {
+    plan: { pipeline, sources, tags, session, attempts: {} },
+    parameters,
+    prepared,
+    rule,
+    progress,
+    data,
+  };
 }
 
 function load(location: string) {
@@ -62,11 +74,11 @@ function load(location: string) {
   );
 }
 
-async function hashData(uri: string): Promise<HashedInput | null> {
+async function hashData(uri: string, session: ResolvedSession | null): Promise<HashedInput | null> {
   try {
     return await longActivities.hashInput.executeWithOptions(
       { activityId: 'hash-input', summary: 'content hash, for the lineage' },
-      [{ uri }],
+      [{ uri, session }],
     );
   } catch (error) {
     log.warn('input data could not be hashed', { error });

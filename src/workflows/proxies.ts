@@ -1,7 +1,10 @@
 import { proxyActivities, workflowInfo, type ActivityOptions } from '@temporalio/workflow';
 import type { Activities } from '../activities/index.ts';
+import type { Engine } from '../engines/engine.ts';
 import { errorCodes, errorTable } from '../core/errors.ts';
-import { localTaskQueue } from '../core/run.ts';
+import type { JobRequest } from '../core/jobs.ts';
+import type { JobStep } from '../core/pipeline.ts';
+import { localTaskQueue, watcherHeartbeats } from '../core/run.ts';
 
 /** What follows the death of a worker: its heartbeats, one every 0.4 s, are missed for this long, and a new attempt waits. */
 const common = {
@@ -34,10 +37,21 @@ export const longActivities = proxyActivities<Activities>({
  * Activities that see a job to its end. The engine enforces the maximum run time; the time-out here is only the fence
  * behind it. Attempts are not limited: each worker that dies or is deployed uses one up.
  */
-export function jobActivities(maxRuntimeSeconds: number) {
-  return proxyActivities<Pick<Activities, 'preprocess' | 'train' | 'evaluate' | 'transform'>>({
+export function jobActivities(engine: Engine['name'], request: JobRequest) {
+  const online = engine === 'sagemaker';
+  return proxyActivities<Pick<Activities, JobStep>>({
     ...common,
-    taskQueue: localTaskQueue(workflowInfo().taskQueue),
-    startToCloseTimeout: (maxRuntimeSeconds + 2 * 3600) * 1000,
+    ...(online
+      ? { heartbeatTimeout: watcherHeartbeats.timeoutMs }
+      : { taskQueue: localTaskQueue(workflowInfo().taskQueue) }),
+    startToCloseTimeout: (longestSeconds(request) + (online ? onlineSlackSeconds : 2 * 3600)) * 1000,
   });
+}
+
+/** SageMaker may wait for machines for a day before the clock of the maximum run time starts. */
+const onlineSlackSeconds = 2 * 86_400;
+
+function longestSeconds({ kind, body, local }: JobRequest): number {
+  const wait = kind === 'Training' ? (body.StoppingCondition.MaxWaitTimeInSeconds ?? 0) : 0;
+  return Math.max(wait, local.maxRuntimeSeconds);
 }

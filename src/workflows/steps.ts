@@ -3,11 +3,12 @@ import { describeRule, type Reading } from '../core/gate.ts';
 import { jobName } from '../core/job-name.ts';
 import type { ModelBody } from '../core/jobs.ts';
 import * as plan from '../core/plan.ts';
+import { modelArtifactUri, reportUri, transformOutputUri } from '../core/run-places.ts';
 import { runJobStep } from './job-step.ts';
 import type { Run } from './open-run.ts';
 import { longActivities, shortActivities } from './proxies.ts';
 
-/** A model that was created: its name and the body of `CreateModel`. */
+/** A model that was created: its name, and the body of `CreateModel` in the mode of the run. */
 interface CreatedModel {
   name: string;
   body: ModelBody;
@@ -16,17 +17,17 @@ interface CreatedModel {
 const withoutJob = { engine: null, jobName: null };
 
 export async function preprocess(run: Run): Promise<void> {
-  await runJobStep(run, 'preprocess', plan.preprocessJob(run.plan));
+  await runJobStep(run, 'preprocess', () => plan.preprocessJob(run.plan));
 }
 
 /** @returns the URI of `model.tar.gz`. */
 export async function train(run: Run): Promise<string> {
-  const job = await runJobStep(run, 'train', plan.trainJob(run.plan));
-  return plan.modelArtifactUri(run.plan.sources, job.jobName);
+  const job = await runJobStep(run, 'train', () => plan.trainJob(run.plan));
+  return modelArtifactUri(run.plan.sources, job.jobName);
 }
 
 export async function evaluate(run: Run, artifactUri: string): Promise<void> {
-  await runJobStep(run, 'evaluate', plan.evaluateJob(run.plan, artifactUri));
+  await runJobStep(run, 'evaluate', () => plan.evaluateJob(run.plan, artifactUri));
 }
 
 /** Only the metric or the reason comes back, never the whole report. */
@@ -35,7 +36,7 @@ export async function readMetric(run: Run): Promise<Reading> {
   return run.progress.step('condition', withoutJob, () =>
     shortActivities.readReport.executeWithOptions(
       { activityId: 'condition', summary: describeRule(run.rule) },
-      [{ uri: plan.reportUri(run.plan), metric }],
+      [{ uri: reportUri(run.plan), metric, session: run.plan.session }],
     ),
   );
 }
@@ -43,24 +44,31 @@ export async function readMetric(run: Run): Promise<Reading> {
 export async function createModel(run: Run, artifactUri: string): Promise<CreatedModel> {
   const { pipeline, sources } = run.plan;
   const name = jobName(pipeline.name, 'model', workflowInfo().runId);
-  const body = plan.modelRequest(run.plan, `${sources.runUri}/model/model.tar.gz`);
+  const uri = `${sources.runUri}/model/model.tar.gz`;
+  const models = plan
+    .modelModes(pipeline)
+    .map((mode) => ({ mode, body: plan.modelRequest(run.plan, mode, uri) }));
   await run.progress.step('createModel', { engine: null, jobName: name }, () =>
     longActivities.createModel.executeWithOptions(
       { activityId: 'createModel', summary: pipeline.steps.createModel.script },
-      [{ name, artifactUri, codeUri: sources.codeUri, model: body }],
+      [{ name, artifactUri, codeUri: sources.codeUri, targetUri: uri, models, session: run.plan.session }],
     ),
   );
   run.progress.show({ model: name });
-  return { name, body };
+  return { name, body: plan.modelRequest(run.plan, pipeline.executionMode, uri) };
 }
 
 /** Not run if the file has no such step. */
 export async function transform(run: Run, model: CreatedModel): Promise<void> {
-  const { pipeline, sources } = run.plan;
-  if (!pipeline.steps.transform || sources.batchUri === null) return;
-  const request = plan.transformJob(run.plan, pipeline.steps.transform, sources.batchUri, model.name);
-  const { records } = await runJobStep(run, 'transform', request);
-  run.progress.show({ transform: { output: plan.transformOutputUri(sources), records } });
+  const {
+    pipeline: { steps },
+    sources: { batchUri },
+  } = run.plan;
+  const step = steps.transform;
+  if (!step || batchUri === null) return;
+  const job = () => plan.transformJob(run.plan, step, batchUri, model.name);
+  const { records } = await runJobStep(run, 'transform', job);
+  run.progress.show({ transform: { output: transformOutputUri(run.plan), records } });
 }
 
 /** Not run if the file has no such step. One run makes one version, however often the activity is tried. */
@@ -75,7 +83,7 @@ export async function registerModel(run: Run, model: CreatedModel, value: number
     executionMode: pipeline.executionMode,
     parameters: run.parameters,
     code: { uri: sources.codeUri, sha256: run.prepared.codeSha256 },
-    image: sources.images.train,
+    image: model.body.PrimaryContainer.Image,
     jobs: Object.fromEntries(
       run.progress.report.steps.flatMap((step) => (step.jobName === null ? [] : [[step.name, step.jobName]])),
     ),
@@ -88,8 +96,10 @@ export async function registerModel(run: Run, model: CreatedModel, value: number
         clientToken: runId,
         modelName: model.name,
         inference: model.body.PrimaryContainer,
-        metric: { ...metricOf(run), value, reportUri: plan.reportUri(run.plan) },
+        metric: { ...metricOf(run), value, reportUri: reportUri(run.plan) },
         lineage: { ...lineage, data: await run.data },
+        tags: pipeline.tags,
+        session: pipeline.executionMode === 'sagemaker' ? run.plan.session : null,
       },
     ]),
   );

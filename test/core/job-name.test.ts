@@ -48,4 +48,10 @@ describe('jobName', () => {
     );
     expect(jobName('fifteen-letters--x', 'train', runId)).toMatch(/^fifteen-letters-train-/);
   });
+
+  it('is another one for another job of the step, and still a name that SageMaker takes', () => {
+    const runId = '0f8c3c1e-5f0a-4c0e-9d3a-7c1b2e4d6f80';
+    expect(jobName('abalone', 'train', runId, 2)).toBe('abalone-train-0f8c3c1e5f0a4c0e9d3a7c1b2e4d6f80-2');
+    expect(jobName('a'.repeat(63), 'preprocess', runId, 9).length).toBeLessThanOrEqual(63);
+  });
 });

@@ -39,7 +39,7 @@ test('every default is filled in, every expression resolved', () => {
     volumeSizeGb: 30,
     networkIsolation: false,
     dataDistribution: 'FullyReplicated',
-    jobRetries: { capacity: 0, internal: 0 },
+    jobRetries: { capacity: 0, internal: 0, quota: 0, delaySeconds: 60 },
     local: { stopGraceSeconds: 10 },
   });
   expect(gateRule(pipeline.steps.condition)).toEqual({
@@ -67,7 +67,7 @@ test.each([
   ['a tag of ours', { tags: { 'sluice:run-id': 'mine' } }, 'tags'],
   ['a tag of AWS', { tags: { 'aws:x': 'y' } }, 'tags'],
   ['a network without subnets', { vpc: { subnets: [], securityGroupIds: ['sg-1'] } }, 'vpc.subnets'],
-] as const)('what is no %s is refused', (_, change, path) => {
+] as [string, Record<string, Json>, string][])('what is no %s is refused', (_, change, path) => {
   expect(() => parsePipeline('f', smallPipeline(change))).toThrow(path);
 });
 

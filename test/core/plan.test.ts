@@ -6,35 +6,44 @@ import type { Json } from '../../src/core/expressions.ts';
 import { jobRequest, modelBody, sageMakerName } from '../../src/core/jobs.ts';
 import { parsePipeline } from '../../src/core/parse-pipeline.ts';
 import * as plan from '../../src/core/plan.ts';
+import * as places from '../../src/core/run-places.ts';
 import { smallPipeline } from '../support/pipelines.ts';
 
 const read = (path: string): unknown => JSON.parse(readFileSync(new URL(path, import.meta.url), 'utf8'));
 
 const image = 'sluice/sklearn:1.2-1';
-const sources: plan.Sources = {
+const sources: places.Sources = {
   codeUri: 'file:///root/storage/uploads/c0de',
   inputUri: 'file:///root/examples/abalone/data/abalone.csv',
   batchUri: 'file:///root/examples/abalone/data/batch.csv',
+  codeArchiveUri: null,
   images: { preprocess: image, train: image, evaluate: image },
+  servingImages: { local: image },
   runUri: 'file:///root/storage/runs/abalone/run-1',
 };
 const tags = { 'sluice:workflow': 'abalone-1', 'sluice:run': 'run-1' };
 
-const planOf = (file: unknown): plan.StepPlan => ({
+const planOf = (file: unknown): places.StepPlan => ({
   pipeline: parsePipeline('the pipeline', file).pipeline,
   sources,
   tags,
+  session: null,
+  attempts: {},
 });
 const small = (steps: Record<string, Json | undefined> = {}) => planOf(smallPipeline({}, steps));
 
-function requestsOf(steps: plan.StepPlan): Record<string, unknown> {
+function requestsOf(steps: places.StepPlan): Record<string, unknown> {
   const { transform } = steps.pipeline.steps;
-  const modelUri = plan.modelArtifactUri(sources, 'abalone-train-1');
+  const modelUri = places.modelArtifactUri(sources, 'abalone-train-1');
   return {
     preprocess: plan.preprocessJob(steps),
     train: plan.trainJob(steps),
     evaluate: plan.evaluateJob(steps, modelUri),
-    createModel: plan.modelRequest(steps, 'file:///root/storage/runs/abalone/run-1/model/model.tar.gz'),
+    createModel: plan.modelRequest(
+      steps,
+      'local',
+      'file:///root/storage/runs/abalone/run-1/model/model.tar.gz',
+    ),
     ...(transform && {
       transform: plan.transformJob(steps, transform, 'file:///root/batch.csv', 'abalone-createmodel-1'),
     }),
@@ -172,22 +181,98 @@ describe('training', () => {
   });
 });
 
+describe('the requests of a pipeline on SageMaker with every setting', () => {
+  const roleArn = 'arn:aws:iam::123456789012:role/service-role/Jobs';
+  const online: places.StepPlan = {
+    ...planOf(
+      smallPipeline(
+        {
+          executionMode: 'sagemaker',
+          tags: { team: 'shellfish' },
+          kms: { output: 'alias/outputs', volume: 'alias/volumes' },
+          vpc: { subnets: ['subnet-1', 'subnet-2'], securityGroupIds: ['sg-1'], encryptTraffic: true },
+        },
+        {
+          preprocess: {
+            script: 'preprocess.py',
+            input: 'data.csv',
+            outputs: ['train', 'test'],
+            instanceType: 'ml.m5.large',
+            instanceCount: 2,
+            volumeSizeGb: 50,
+            networkIsolation: true,
+            dataDistribution: 'ShardedByS3Key',
+            environment: { LEVEL: 'high' },
+            arguments: ['--fast'],
+            maxRuntimeSeconds: 600,
+          },
+          train: {
+            script: 'train.py',
+            hyperparameters: { depth: 3, name: 'a b' },
+            spot: { maxWaitSeconds: 7200 },
+            maxRuntimeSeconds: 3600,
+            retryAttempts: 2,
+            metricDefinitions: [{ name: 'validation:mse', regex: 'mse=([0-9.]+)' }],
+          },
+          transform: {
+            input: 'batch.csv',
+            splitType: 'Line',
+            accept: 'text/csv',
+            maxPayloadMb: 6,
+            maxConcurrentTransforms: 4,
+            strategy: 'MultiRecord',
+          },
+        },
+      ),
+    ),
+    sources: {
+      codeUri: 's3://bucket/sluice/code/c0de/source',
+      codeArchiveUri: 's3://bucket/sluice/code/c0de/sourcedir.tar.gz',
+      inputUri: 's3://bucket/data/abalone.csv',
+      batchUri: 's3://bucket/data/batch.csv',
+      images: { preprocess: 'aws/sklearn:1.2-1', train: 'aws/sklearn:1.2-1', evaluate: 'aws/sklearn:1.2-1' },
+      servingImages: { sagemaker: 'aws/sklearn:1.2-1' },
+      runUri: 's3://bucket/sluice/runs/small/run-1',
+    },
+    session: { region: 'eu-west-1', accountId: '123456789012', roleArn, bucket: 'bucket', prefix: 'sluice' },
+    attempts: { preprocess: 2 },
+  };
+  const { transform } = online.pipeline.steps;
+  const artifact = places.modelArtifactUri(online.sources, 'small-train-1');
+  const requests: Record<string, unknown> = {
+    preprocess: plan.preprocessJob(online),
+    train: plan.trainJob(online),
+    evaluate: plan.evaluateJob(online, artifact),
+    createModel: plan.modelRequest(
+      online,
+      'sagemaker',
+      's3://bucket/sluice/runs/small/run-1/model/model.tar.gz',
+    ),
+    transform:
+      transform && plan.transformJob(online, transform, 's3://bucket/data/batch.csv', 'small-model-1'),
+  };
+
+  it.each(names)('%s is the one on file, and what SageMaker takes', async (step) => {
+    const name = `fixtures/online-${step}.json`;
+    const style = await resolveConfig(fileURLToPath(new URL(name, import.meta.url)));
+    const text = await format(JSON.stringify(requests[step], null, 2), { ...style, parser: 'json' });
+    await expect(text).toMatchFileSnapshot(name);
+    const schema = step === 'createModel' ? modelBody : jobRequest;
+    expect(schema.parse(requests[step])).toEqual(requests[step]);
+  });
+});
+
 describe('where things are', () => {
   it('is below the folder of the run', () => {
     const steps = small();
     const uris = [
-      plan.reportUri(steps),
-      plan.modelArtifactUri(sources, 'job'),
-      plan.transformOutputUri(sources),
-      plan.stepOutputUri(sources, 'preprocess', 'train'),
+      places.reportUri(steps),
+      places.modelArtifactUri(sources, 'job'),
+      places.transformOutputUri(steps),
+      places.outputUri(steps, 'preprocess', 'train'),
     ];
     expect(uris.every((uri) => uri.startsWith(`${sources.runUri}/`))).toBe(true);
     expect(new Set(uris).size).toBe(uris.length);
-  });
-
-  it('keeps maxRuntimeSeconds for time-outs', () => {
-    const step = { script: 't.py', maxRuntimeSeconds: 7 };
-    expect(plan.maxRuntimeSeconds(plan.trainJob(small({ train: step })))).toBe(7);
   });
 });
 

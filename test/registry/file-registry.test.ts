@@ -16,6 +16,7 @@ const model = { PrimaryContainer: container };
 const request = (clientToken: string, changes: Partial<ModelPackageRequest> = {}): ModelPackageRequest => ({
   pipeline: 'abalone',
   group: 'models',
+  tags: {},
   approvalStatus: 'PendingManualApproval',
   clientToken,
   modelName: 'model-1',

@@ -16,6 +16,8 @@ export interface Behaviour {
   /** Milliseconds between the request to stop and the end. */
   stopTakes?: number;
   ends?: 'succeeded' | 'failed' | 'stopped';
+  /** Of the step's jobs the first so many fail; those after them succeed. */
+  firstFail?: number;
   /** The code of a job that failed. */
   code?: JobFailureCode;
   /** What evaluate writes into its report. */
@@ -26,7 +28,7 @@ interface FakeJob {
   request: JobRequest;
   startedAt: number;
   stopAskedAt: number | null;
-  behaviour: Required<Omit<Behaviour, 'report'>>;
+  behaviour: Required<Omit<Behaviour, 'report' | 'firstFail'>>;
 }
 
 export interface FakeEngine extends Engine {
@@ -70,12 +72,23 @@ export function createFakeEngine(): FakeEngine {
       }
       if (!existing) {
         const behaviour = behaviours.get(request.tags['sluice:step'] ?? '') ?? {};
+        const earlier = [...jobs.values()].filter(
+          ({ request: { tags } }) => tags['sluice:step'] === request.tags['sluice:step'],
+        );
+        const fails = earlier.length < (behaviour.firstFail ?? 0);
         starts.push(name);
         jobs.set(name, {
           request,
           startedAt: Date.now(),
           stopAskedAt: null,
-          behaviour: { lasts: 0, stopTakes: 0, ends: 'succeeded', code: 'JobFailed', ...behaviour },
+          behaviour: {
+            lasts: 0,
+            stopTakes: 0,
+            ends: 'succeeded',
+            code: 'JobFailed',
+            ...behaviour,
+            ...(fails && { ends: 'failed' }),
+          },
         });
         await writeOutputs(name, request, behaviour);
       }

@@ -8,7 +8,7 @@ import type { Engine } from '../../src/engines/engine.ts';
 import { createWebhookNotifier } from '../../src/notify/webhook.ts';
 import { createFileRegistry } from '../../src/registry/file-registry.ts';
 import { repackModel } from '../../src/storage/archive.ts';
-import { hashFiles } from '../../src/storage/content.ts';
+import { SluiceError } from '../../src/core/errors.ts';
 import { createFileStorage } from '../../src/storage/file-storage.ts';
 import { findInRoots } from '../../src/storage/root-paths.ts';
 
@@ -27,17 +27,31 @@ export async function makeRoot(): Promise<{ root: string; remove(): Promise<void
 /** Everything real but the engine. */
 export function makeDependencies(root: string, engine: Engine, registered = true): Dependencies {
   const storageFolder = join(root, '.sluice', 'storage');
+  const storage = createFileStorage(storageFolder, [root]);
   return {
     engines: { [engine.name]: engine },
-    chooseEngine: (mode) => Promise.resolve(mode === 'local' ? engine : null),
-    storage: createFileStorage(storageFolder, [root]),
+    chooseLocalEngine: () => Promise.resolve(engine),
+    storage,
     registry: createFileRegistry(join(root, '.sluice', 'registry')),
     notifier: createWebhookNotifier(),
     searchAttributes: registered,
     findInput: (what, location) => findInRoots(what, location, root, [root, storageFolder]),
-    hashData: hashFiles,
-    repackModel,
+    openSession: withoutCloud,
+    cloud: withoutCloud,
+    frameworkImage: withoutCloud,
+    fetchToLocal: withoutCloud,
+    repackModel: ({ artifactUri, codeUri, targetUri }, _session, signal) =>
+      repackModel(
+        storage.localPath(artifactUri),
+        storage.localPath(codeUri),
+        storage.localPath(targetUri),
+        signal,
+      ),
   };
+}
+
+function withoutCloud(): never {
+  throw new SluiceError('Unsupported', 'This world has no cloud');
 }
 
 export interface Delivery {

@@ -324,13 +324,58 @@ describe('a run that is not accepted', () => {
   });
 });
 
+describe('a job that fails for want of machines', () => {
+  const train = { script: 'train.py', jobRetries: { capacity: 2, delaySeconds: 0 } };
+
+  it('is followed by another one, under a name and with outputs of its own', async () => {
+    engine.behave('train', { firstFail: 2, code: 'CapacityUnavailable' });
+    const handle = await start({ pipeline: smallPipeline({}, { train }) });
+    const report = (await handle.result()) as RunReport;
+    expect(report.outcome).toBe('accepted');
+    const names = engine.starts.filter((name) => name.includes('-train-'));
+    expect(names).toEqual([names[0], `${names[0]}-2`, `${names[0]}-3`]);
+    expect(report.steps.find(({ name }) => name === 'train')?.jobName).toBe(names[2]);
+  });
+
+  it('is followed by no more than the file allows', async () => {
+    engine.behave('train', { ends: 'failed', code: 'CapacityUnavailable' });
+    const failure = await failureOf(await start({ pipeline: smallPipeline({}, { train }) }));
+    expect(failure.type).toBe('CapacityUnavailable');
+    expect(engine.starts.filter((name) => name.includes('-train-'))).toHaveLength(3);
+  });
+
+  it.each(['JobFailed', 'JobTimedOut', 'JobInternalError'] as const)(
+    'is one thing, %s another',
+    async (code) => {
+      engine.behave('train', { ends: 'failed', code });
+      const failure = await failureOf(await start({ pipeline: smallPipeline({}, { train }) }));
+      expect(failure.type).toBe(code);
+      expect(engine.starts.filter((name) => name.includes('-train-'))).toHaveLength(1);
+    },
+  );
+
+  it('leaves nothing of its outputs to the steps that follow', async () => {
+    engine.behave('preprocess', { firstFail: 1, code: 'JobInternalError' });
+    const preprocess = {
+      script: 'preprocess.py',
+      input: 'data.csv',
+      outputs: ['train', 'test'],
+      jobRetries: { internal: 1, delaySeconds: 0 },
+    };
+    const report = await run(smallPipeline({}, { preprocess }));
+    expect(report.outcome).toBe('accepted');
+    const job = engine.jobs.get(engine.starts.find((name) => name.includes('-train-')) ?? '');
+    expect(JSON.stringify(job?.request.body)).toContain('/preprocess-2/train');
+  });
+});
+
 describe('bad input', () => {
   it.each<[string, Input, string]>([
     ['no object', [] as never, 'The workflow input'],
     ['an unknown key', { pipeline: smallPipeline(), mode: 'local' }, 'mode: is not a known key'],
     ['a misspelt step', { pipeline: smallPipeline({}, { trian: {} }) }, 'steps.trian: is not a known key'],
     ['a mode that does not exist', { pipeline: smallPipeline(), executionMode: 'cloud' }, 'executionMode'],
-    ['a mode without an engine', { pipeline: smallPipeline(), executionMode: 'sagemaker' }, 'no engine'],
+    ['a mode without an engine', { pipeline: smallPipeline(), executionMode: 'sagemaker' }, 'no cloud'],
     [
       'an unknown parameter',
       { pipeline: smallPipeline(), parameters: { x: 1 } },
@@ -396,7 +441,7 @@ describe('a run that is cancelled', () => {
     await stopWorkers();
     let making = false;
     stopWorkers = await startWorkers(true, {
-      repackModel: (_archive, _code, _target, signal) =>
+      repackModel: (_model, _session, signal) =>
         new Promise((_resolve, reject) => {
           making = true;
           signal.addEventListener('abort', () => reject(signal.reason as Error));

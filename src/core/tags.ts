@@ -1,0 +1,21 @@
+/** What AWS takes in the value of a tag, but for the sign that our encoding begins with. */
+const plain = /^[\p{L}\p{Z}\p{N}_.:/+\-@]$/u;
+
+/**
+ * Any text as the value of a tag of AWS (`[\p{L}\p{Z}\p{N}_.:/=+\-@]*`): other characters as `=` and two hexadecimal digits
+ * for each byte of UTF-8. {@link fromTagValue} reads it back. AWS takes 256 characters; who writes it looks at its length.
+ */
+export function toTagValue(text: string): string {
+  return Array.from(text, (character) => (plain.test(character) ? character : encoded(character))).join('');
+}
+
+export function fromTagValue(value: string): string {
+  return value.replace(/(?:=[0-9a-f]{2})+/g, (bytes) => decodeURIComponent(bytes.replaceAll('=', '%')));
+}
+
+function encoded(character: string): string {
+  return Array.from(
+    new TextEncoder().encode(character),
+    (byte) => `=${byte.toString(16).padStart(2, '0')}`,
+  ).join('');
+}
