@@ -1,12 +1,5 @@
 import { stepMode } from './parse-pipeline.ts';
-import type {
-  JobRequest,
-  LocalOptions,
-  ModelBody,
-  ProcessingJob,
-  TrainingJob,
-  TransformJob,
-} from './jobs.ts';
+import type { LocalOptions, ModelBody, ProcessingJob, TrainingJob, TransformJob } from './jobs.ts';
 import type { ExecutionMode, Pipeline, Steps } from './pipeline.ts';
 import {
   isOnline,

@@ -1,6 +1,6 @@
 import { proxyActivities, workflowInfo, type ActivityOptions } from '@temporalio/workflow';
 import type { Activities } from '../activities/index.ts';
-import type { Engine } from '../engines/engine.ts';
+import type { JobInput } from '../activities/run-job.ts';
 import { errorCodes, errorTable } from '../core/errors.ts';
 import type { JobRequest } from '../core/jobs.ts';
 import type { JobStep } from '../core/pipeline.ts';
@@ -37,7 +37,7 @@ export const longActivities = proxyActivities<Activities>({
  * Activities that see a job to its end. The engine enforces the maximum run time; the time-out here is only the fence
  * behind it. Attempts are not limited: each worker that dies or is deployed uses one up.
  */
-export function jobActivities(engine: Engine['name'], request: JobRequest) {
+export function jobActivities(engine: JobInput['engine'], request: JobRequest) {
   const online = engine === 'sagemaker';
   return proxyActivities<Pick<Activities, JobStep>>({
     ...common,
