@@ -15,10 +15,12 @@ export const runInput = z.strictObject({
       [z.string().min(1).max(1024), z.record(z.string(), z.unknown()).meta({ $ref: 'pipeline.schema.json' })],
       {
         error:
-          'must be the pipeline itself (an object), or where to read it (a path below the root of the worker)',
+          'must be the pipeline itself (an object), or where to read it (a path below the root of the worker, or an s3:// URI)',
       },
     )
-    .describe('The pipeline itself, or where to read it: a path below the root of the worker.'),
+    .describe(
+      'The pipeline itself, or where to read it: a path below the root of the worker, or an s3:// URI.',
+    ),
   executionMode: executionMode.optional(),
   session: sessionSettings.optional().describe('Overrides keys of the session of the pipeline.'),
   parameters: z
