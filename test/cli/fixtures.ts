@@ -83,7 +83,7 @@ export function createRoot(): Root {
     return command;
   };
   const host = () => readHost(join(home, 'dev/server.json'));
-  const hostGone = () => until(() => !isHeld(join(home, 'dev/holder')), 30);
+  const hostGone = () => until(() => !isHeld(join(home, 'dev/holder')));
   const jobProcesses = () => processesWith(`ROOT_MARKER=${marker}`);
 
   return {
@@ -98,7 +98,7 @@ export function createRoot(): Root {
     sluice: (...args) => start(args).ended,
     async dev() {
       const command = start(['dev']);
-      await until(() => host()?.lasting === true, 30);
+      await until(() => host()?.lasting === true);
       return command;
     },
     host,

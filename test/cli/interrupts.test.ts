@@ -9,17 +9,24 @@ beforeEach(() => {
 afterEach(() => root.remove());
 
 const stuck = () => root.pipeline({ train: 'sleep 300' });
-const training = () => until(() => root.ledgerLines().includes('train'), 30);
+/** Deaf to SIGTERM until the file says otherwise, with a grace that no test waits for. */
+const deaf = () => {
+  const script = 'trap "" TERM; echo train >> "$LEDGER"; until [ -e "$LEDGER.go" ]; do sleep 0.1; done';
+  const environment = { LEDGER: root.ledger, ROOT_MARKER: root.marker };
+  const train = { entrypoint: ['/bin/sh', '-c', script], environment, local: { stopGraceSeconds: 900 } };
+  return root.pipeline({ train });
+};
+const training = () => until(() => root.ledgerLines().includes('train'));
 
 /** A run whose training never ends. */
-async function startStuck(...more: string[]): Promise<Command> {
-  const run = root.start(['run', stuck(), '--json', '--workflow-id', 'stuck', ...more]);
+async function startStuck(file = stuck()): Promise<Command> {
+  const run = root.start(['run', file, '--json', '--workflow-id', 'stuck']);
   await Promise.race([training(), run.ended]);
   expect(root.jobProcesses(), run.stderr()).not.toEqual([]);
   return run;
 }
 
-describe('Ctrl-C', { timeout: 60_000 }, () => {
+describe('Ctrl-C', () => {
   it('cancels a run of our own server and waits until its job is gone', async () => {
     const run = await startStuck();
     run.signal('SIGINT');
@@ -32,20 +39,21 @@ describe('Ctrl-C', { timeout: 60_000 }, () => {
   });
 
   it('leaves at once when it comes twice, and the run is cancelled none the less', async () => {
-    const run = await startStuck();
+    const run = await startStuck(deaf());
     run.signal('SIGINT');
     await until(() => run.stderr().includes('Cancelling'));
-    const before = performance.now();
     run.signal('SIGINT');
     const ended = await run.ended;
-    expect(performance.now() - before).toBeLessThan(1000);
     expect(ended).toMatchObject({ code: 130, stdout: '' });
+    // It has not waited for it.
+    expect(root.jobProcesses()).not.toEqual([]);
+    root.write('ledger.txt.go', '');
     await root.hostGone();
     expect(root.jobProcesses()).toEqual([]);
   });
 });
 
-describe('a server that stays', { timeout: 90_000 }, () => {
+describe('a server that stays', () => {
   it('lets a run go on without who started it', async () => {
     const dev = await root.dev();
     const run = await startStuck();
@@ -67,7 +75,7 @@ describe('a server that stays', { timeout: 90_000 }, () => {
     expect(Object.keys(ref)).toEqual(['workflowId', 'runId']);
     const outcome = async () =>
       jsonFrom(await root.sluice('status', ref.workflowId, '--json')).outcome as string;
-    await until(async () => (await outcome()) !== 'running', 30);
+    await until(async () => (await outcome()) !== 'running');
     expect(await outcome()).toBe('accepted');
 
     const second = await root.sluice('dev');
@@ -79,7 +87,7 @@ describe('a server that stays', { timeout: 90_000 }, () => {
   });
 });
 
-describe('kill -9 of the server of a run', { timeout: 90_000 }, () => {
+describe('kill -9 of the server of a run', () => {
   it('costs some seconds and no job', async () => {
     const file = root.pipeline({ train: 'sleep 3; echo a model > "$base/model/m.txt"' });
     const run = root.start(['run', file, '--json']);

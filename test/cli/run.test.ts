@@ -21,7 +21,7 @@ interface Body {
   steps: { name: string; status: string; jobName: string | null }[];
 }
 
-describe('sluice run', { timeout: 60_000 }, () => {
+describe('sluice run', () => {
   const root = createRoot();
   afterAll(() => root.remove());
 
@@ -127,7 +127,7 @@ describe('sluice run', { timeout: 60_000 }, () => {
   });
 });
 
-describe('two runs at once', { timeout: 60_000 }, () => {
+describe('two runs at once', () => {
   const root = createRoot();
   afterEach(() => root.remove());
 

@@ -14,7 +14,7 @@ beforeEach(() => {
 });
 afterEach(() => root.remove());
 
-describe('the ports of a server', { timeout: 90_000 }, () => {
+describe('the ports of a server', () => {
   it('are those of its own, when two of different folders start at once', async () => {
     const other = createRoot();
     try {
@@ -42,7 +42,7 @@ describe('the ports of a server', { timeout: 90_000 }, () => {
   });
 });
 
-describe('sluice dev', { timeout: 90_000 }, () => {
+describe('sluice dev', () => {
   it('waits for the server of a run that has just ended', async () => {
     expect(await root.sluice('run', root.pipeline(), '--json')).toMatchObject({ code: 0 });
     expect(root.host()).toMatchObject({ lasting: false });
@@ -55,7 +55,7 @@ describe('sluice dev', { timeout: 90_000 }, () => {
     const first = await root.dev();
     const file = root.pipeline({ train: 'sleep 4; echo a model > "$base/model/m.txt"' });
     const run = root.start(['run', file, '--json']);
-    await until(() => root.ledgerLines().includes('train'), 30);
+    await until(() => root.ledgerLines().includes('train'));
     first.signal('SIGINT');
     expect(await first.ended).toMatchObject({ code: 0 });
     const second = await root.dev();
@@ -83,7 +83,7 @@ describe('sluice dev', { timeout: 90_000 }, () => {
       'the server of a run',
       async () => {
         const run = root.start(['run', root.pipeline({ train: 'sleep 300' })]);
-        await until(() => root.ledgerLines().includes('train'), 30);
+        await until(() => root.ledgerLines().includes('train'));
         return run;
       },
     ],
@@ -96,7 +96,7 @@ describe('sluice dev', { timeout: 90_000 }, () => {
     utimesSync(join(root.home, 'dev/lock'), old, old);
     const second = await (async () => {
       const dev = root.start(['dev']);
-      await until(() => ![undefined, first.pid].includes(root.host()?.pid), 30);
+      await until(() => ![undefined, first.pid].includes(root.host()?.pid));
       return dev;
     })();
     const state = () => ({
@@ -107,7 +107,7 @@ describe('sluice dev', { timeout: 90_000 }, () => {
     });
     const before = state();
     process.kill(first.pid, 'SIGCONT');
-    await until(() => !isAlive(first.pid), 20);
+    await until(() => !isAlive(first.pid));
     expect(state()).toEqual(before);
     // Longer than the second one takes to renew the lock, and to find out that it is gone.
     await sleep(4000);
@@ -136,7 +136,7 @@ describe('sluice dev', { timeout: 90_000 }, () => {
   });
 });
 
-describe('a configured server', { timeout: 60_000 }, () => {
+describe('a configured server', () => {
   let server: Server;
   let folder: Root;
   beforeAll(async () => {
@@ -152,7 +152,7 @@ describe('a configured server', { timeout: 60_000 }, () => {
   it('that no worker polls is named as such, and the run waits', async () => {
     const env = { TEMPORAL_ADDRESS: server.address };
     const run = root.start(['run', root.pipeline(), '--workflow-id', 'waiting'], env);
-    await until(() => run.stderr().includes('No worker polls the queue sluice at'), 30);
+    await until(() => run.stderr().includes('No worker polls the queue sluice at'));
     const status = await ask('status', 'waiting', '--json');
     expect(status.stderr).toContain('no worker has it');
     expect(jsonFrom(status)).toMatchObject({ outcome: 'running' });

@@ -35,7 +35,7 @@ describe('sluice doctor', () => {
     expect(root.host()).toBeNull();
   });
 
-  it('says which configured server does not answer', { timeout: 30_000 }, async () => {
+  it('says which configured server does not answer', async () => {
     const { ended } = root.start(['doctor'], { TEMPORAL_ADDRESS: '127.0.0.1:1' });
     const { code, stdout } = await ended;
     expect(code).toBe(1);

@@ -70,7 +70,7 @@ describe.each(['run', 'validate'] as const)('%s refuses', (command) => {
       () => root.pipeline({ createModel: { script: 'missing.py' } }),
       /missing\.py/,
     ],
-  ])('%s', { timeout: 40_000 }, async (_, write, message) => {
+  ])('%s', async (_, write, message) => {
     const ended = await root.sluice(command, write());
     if (command === 'validate') expectRefusal(ended, message);
     else expectRefusedRun(ended, message);

@@ -70,66 +70,62 @@ describe('the example', () => {
     return JSON.parse(await readFile(file, 'utf8')) as ModelPackage;
   };
 
-  it(
-    'is accepted with a prediction for every row and the same error twice, and its lineage is registered',
-    { timeout: 120_000 },
-    async () => {
-      const first = await run();
-      expect(first.report.outcome).toBe('accepted');
-      expect(first.report.metric).toMatchObject({
-        name: 'regression_metrics.mse.value',
-        comparison: 'lessThanOrEqualTo',
-        threshold: 7,
-      });
-      expect(first.report.metric!.value).toBeGreaterThan(4);
-      expect(first.report.metric!.value).toBeLessThan(5);
+  it('is accepted with a prediction for every row and the same error twice, and its lineage is registered', async () => {
+    const first = await run();
+    expect(first.report.outcome).toBe('accepted');
+    expect(first.report.metric).toMatchObject({
+      name: 'regression_metrics.mse.value',
+      comparison: 'lessThanOrEqualTo',
+      threshold: 7,
+    });
+    expect(first.report.metric!.value).toBeGreaterThan(4);
+    expect(first.report.metric!.value).toBeLessThan(5);
 
-      const output = fileURLToPath(first.report.transform!.output);
-      const predictions = (await readFile(join(output, 'batch.csv.out'), 'utf8')).trimEnd().split('\n');
-      expect(predictions.length).toBe(200);
-      expect(predictions.length).toBe(batchLines);
-      expect(predictions.filter((line) => !(Number(line) > 0 && Number(line) < 30))).toEqual([]);
+    const output = fileURLToPath(first.report.transform!.output);
+    const predictions = (await readFile(join(output, 'batch.csv.out'), 'utf8')).trimEnd().split('\n');
+    expect(predictions.length).toBe(200);
+    expect(predictions.length).toBe(batchLines);
+    expect(predictions.filter((line) => !(Number(line) > 0 && Number(line) < 30))).toEqual([]);
 
-      const second = await run();
-      expect(second.report.metric).toEqual(first.report.metric);
-      expect(second.report.modelPackage!.version).toBe(first.report.modelPackage!.version + 1);
+    const second = await run();
+    expect(second.report.metric).toEqual(first.report.metric);
+    expect(second.report.modelPackage!.version).toBe(first.report.modelPackage!.version + 1);
 
-      const registered = await packageOf(first.report);
-      expect(registered).toMatchObject({
-        pipeline: 'abalone',
-        group: 'abalone',
-        approvalStatus: 'PendingManualApproval',
-        modelName: first.report.model,
-        metric: { value: first.report.metric!.value, threshold: 7 },
-        lineage: {
-          workflowId: first.workflowId,
-          executionMode: 'local',
-          parameters: { mseThreshold: 7, inputData: 'examples/abalone/data/abalone.csv' },
-          data: { sha256: expect.stringMatching(/^[0-9a-f]{64}$/), bytes: expect.any(Number) },
-          code: { sha256: expect.stringMatching(/^[0-9a-f]{64}$/) },
-          image: expect.stringContaining('sklearn'),
-        },
-      });
-      expect(existsSync(fileURLToPath(registered.inference.ModelDataUrl))).toBe(true);
-      expect(existsSync(fileURLToPath(registered.metric.reportUri))).toBe(true);
-      const jobs = Object.fromEntries(
-        first.report.steps
-          .filter(({ jobName }) => jobName !== null)
-          .map(({ name, jobName }) => [name, jobName]),
-      );
-      expect(registered.lineage.jobs).toMatchObject({
-        preprocess: jobs.preprocess,
-        train: jobs.train,
-        evaluate: jobs.evaluate,
-      });
-      const again = await packageOf(second.report);
-      expect(again.lineage.data).toEqual(registered.lineage.data);
-      expect(again.lineage.code.sha256).toBe(registered.lineage.code.sha256);
-      expect(again.lineage.runId).not.toBe(registered.lineage.runId);
-    },
-  );
+    const registered = await packageOf(first.report);
+    expect(registered).toMatchObject({
+      pipeline: 'abalone',
+      group: 'abalone',
+      approvalStatus: 'PendingManualApproval',
+      modelName: first.report.model,
+      metric: { value: first.report.metric!.value, threshold: 7 },
+      lineage: {
+        workflowId: first.workflowId,
+        executionMode: 'local',
+        parameters: { mseThreshold: 7, inputData: 'examples/abalone/data/abalone.csv' },
+        data: { sha256: expect.stringMatching(/^[0-9a-f]{64}$/), bytes: expect.any(Number) },
+        code: { sha256: expect.stringMatching(/^[0-9a-f]{64}$/) },
+        image: expect.stringContaining('sklearn'),
+      },
+    });
+    expect(existsSync(fileURLToPath(registered.inference.ModelDataUrl))).toBe(true);
+    expect(existsSync(fileURLToPath(registered.metric.reportUri))).toBe(true);
+    const jobs = Object.fromEntries(
+      first.report.steps
+        .filter(({ jobName }) => jobName !== null)
+        .map(({ name, jobName }) => [name, jobName]),
+    );
+    expect(registered.lineage.jobs).toMatchObject({
+      preprocess: jobs.preprocess,
+      train: jobs.train,
+      evaluate: jobs.evaluate,
+    });
+    const again = await packageOf(second.report);
+    expect(again.lineage.data).toEqual(registered.lineage.data);
+    expect(again.lineage.code.sha256).toBe(registered.lineage.code.sha256);
+    expect(again.lineage.runId).not.toBe(registered.lineage.runId);
+  });
 
-  it('is rejected with a threshold of 3 when the Temporal CLI starts it', { timeout: 60_000 }, async () => {
+  it('is rejected with a threshold of 3 when the Temporal CLI starts it', async () => {
     const { code, said, status } = await runByTemporalCli({ mseThreshold: 3.0 });
     expect(code).not.toBe(0);
     expect(status).toContain('FAILED');
@@ -137,14 +133,14 @@ describe('the example', () => {
     expect(said).toContain('≤ 3 does not hold');
   });
 
-  it('is accepted with its own threshold when the Temporal CLI starts it', { timeout: 60_000 }, async () => {
+  it('is accepted with its own threshold when the Temporal CLI starts it', async () => {
     const { code, said, status } = await runByTemporalCli({});
     expect(code, said).toBe(0);
     expect(status).toContain('COMPLETED');
     expect(said).toContain('accepted');
   });
 
-  it('has the same error when its jobs get no namespaces', { timeout: 120_000 }, async () => {
+  it('has the same error when its jobs get no namespaces', async () => {
     const inside = await run();
     await worker.stop();
     worker = await stage.startWorker({ SLUICE_PROCESS_ISOLATION: 'none' });
@@ -162,7 +158,7 @@ describe.skipIf(skipped !== undefined)('the acceptance data', () => {
   });
   afterAll(() => rm(home, { recursive: true, force: true }));
 
-  it('passes as a file of the user, by one command without a server', { timeout: 120_000 }, async () => {
+  it('passes as a file of the user, by one command without a server', async () => {
     const finished = await sluice(
       ['run', join(example, 'pipeline.json'), '--param', `inputData=${acceptanceData!}`, '--json'],
       {

@@ -13,7 +13,7 @@ import {
 import { baseImage, describeDocker, dockerApi, dockerDo } from '../support/docker.ts';
 import { freePorts, type Running } from '../support/stack.ts';
 
-describeDocker('what commands show of a run in containers', { timeout: 120_000 }, () => {
+describeDocker('what commands show of a run in containers', () => {
   let stage: ContainerStage;
   let worker: Running | undefined;
   beforeAll(async () => {

@@ -117,35 +117,27 @@ describeDocker('a run in containers that is ended from outside', () => {
     };
   };
 
-  it(
-    'closes as canceled when the container of a script that obeys is gone, within 3 s',
-    { timeout: 120_000 },
-    async () => {
-      const { canceled, took, left } = await ending(await startTraining(obeying));
-      console.log(`from cancel to closed: ${took} ms`);
-      expect(left).toEqual([]);
-      expect(canceled).toBe(true);
-      expect(took).toBeLessThan(3000);
-    },
-  );
+  it('closes as canceled when the container of a script that obeys is gone, within 3 s', async () => {
+    const { canceled, took, left } = await ending(await startTraining(obeying));
+    console.log(`from cancel to closed: ${took} ms`);
+    expect(left).toEqual([]);
+    expect(canceled).toBe(true);
+    expect(took).toBeLessThan(3000);
+  });
 
-  it(
-    'closes as canceled when a script that ignores SIGTERM was killed after its grace of 2 s',
-    { timeout: 120_000 },
-    async () => {
-      const { canceled, took, left } = await ending(await startTraining(deaf));
-      console.log(`from cancel to closed, with a grace of 2 s: ${took} ms`);
-      expect(left).toEqual([]);
-      expect(canceled).toBe(true);
-      expect(took).toBeGreaterThan(1900);
-      expect(took).toBeLessThan(5000);
-    },
-  );
+  it('closes as canceled when a script that ignores SIGTERM was killed after its grace of 2 s', async () => {
+    const { canceled, took, left } = await ending(await startTraining(deaf));
+    console.log(`from cancel to closed, with a grace of 2 s: ${took} ms`);
+    expect(left).toEqual([]);
+    expect(canceled).toBe(true);
+    expect(took).toBeGreaterThan(1900);
+    expect(took).toBeLessThan(5000);
+  });
 
-  it('leaves nothing when it is terminated while a worker is there', { timeout: 120_000 }, async () => {
+  it('leaves nothing when it is terminated while a worker is there', async () => {
     const handle = await startTraining(obeying);
     await handle.terminate('by a test');
-    await until(async () => (await stage.containers()).length === 0, 15);
+    await until(async () => (await stage.containers()).length === 0);
   });
 });
 
@@ -170,7 +162,7 @@ describeDocker('a run in containers whose worker is replaced', () => {
   it.each([
     ['leaves its container running at SIGTERM of the worker, and the next one adopts it', 'container'],
     ['goes on in containers when the next worker is set to processes', 'process'],
-  ])('%s', { timeout: 120_000 }, async (_, nextEngine) => {
+  ])('%s', async (_, nextEngine) => {
     const first = await stage.startContainerWorker();
     const handle = await stage.start(shellPipeline(finishing(8)));
     const container = await stage.said('train', handle, 'began');
@@ -179,7 +171,7 @@ describeDocker('a run in containers whose worker is replaced', () => {
     expect(await stage.containers()).toMatchObject([{ Id: container.Id, State: 'running' }]);
 
     const next = await stage.startWorker({ SLUICE_LOCAL_ENGINE: nextEngine });
-    await until(() => taken(handle, next), 20);
+    await until(() => taken(handle, next));
     expect(await stage.containers()).toMatchObject([{ Id: container.Id, State: 'running' }]);
     expect(await startOf(container.Id)).toBe(started);
     const report = (await handle.result()) as RunReport;
@@ -189,7 +181,7 @@ describeDocker('a run in containers whose worker is replaced', () => {
     await next.stop();
   });
 
-  it('adopts a container that ended while no worker was there', { timeout: 120_000 }, async () => {
+  it('adopts a container that ended while no worker was there', async () => {
     const first = await stage.startContainerWorker();
     const handle = await stage.start(shellPipeline(finishing(2)));
     const { Id } = await stage.said('train', handle, 'began');
@@ -223,14 +215,14 @@ describeDocker('a worker that chooses the engine by itself', () => {
     return { report, said: JSON.parse(line!) as { engine: string; reason: string } };
   };
 
-  it('takes containers when an engine answers, and says where', { timeout: 120_000 }, async () => {
+  it('takes containers when an engine answers, and says where', async () => {
     const { report, said } = await runWith({});
     expect(enginesOf(report)).toEqual(['container']);
     expect(said.engine).toBe('container');
     expect(said.reason).toContain('it answers at unix://');
   });
 
-  it('takes processes when DOCKER_HOST is a dead socket, and says so', { timeout: 120_000 }, async () => {
+  it('takes processes when DOCKER_HOST is a dead socket, and says so', async () => {
     const socket = await makeDeadSocket(stage.folder);
     const { report, said } = await runWith({ DOCKER_HOST: `unix://${socket}` });
     expect(enginesOf(report)).toEqual(['process']);

@@ -52,13 +52,13 @@ describe.skipIf(browser === undefined)('the Web UI', () => {
       await tab.goto(`${server.uiUrl}${page}`);
       const text = async () =>
         (await Promise.all(tab.frames().map((frame) => frame.locator('body').innerText()))).join('\n');
-      await until(async () => (await text().catch(() => '')).includes(expected), 30);
+      await until(async () => (await text().catch(() => '')).includes(expected));
       await tab.waitForTimeout(1000);
       await tab.screenshot({ path: join(output, `${name}.png`) });
       return text();
     });
 
-  it('shows an accepted run step by step, by name, with its table', { timeout: 120_000 }, async () => {
+  it('shows an accepted run step by step, by name, with its table', async () => {
     const handle = await start('abalone', {});
     await handle.result();
     const run = `/namespaces/default/workflows/${handle.workflowId}/${handle.firstExecutionRunId}`;
@@ -81,7 +81,7 @@ describe.skipIf(browser === undefined)('the Web UI', () => {
     }
   });
 
-  it('says of a rejected run which metric, value and threshold', { timeout: 120_000 }, async () => {
+  it('says of a rejected run which metric, value and threshold', async () => {
     const handle = await start('abalone-rejected', { mseThreshold: 3 });
     await handle.result().catch(() => undefined);
     const run = `/namespaces/default/workflows/${handle.workflowId}/${handle.firstExecutionRunId}`;

@@ -536,21 +536,19 @@ describe('the server', () => {
     expect(code).toBe(0);
     const { pid, child } = job.server();
     expect(isAlive(pid)).toBe(false);
-    await waitFor('the child of the server to be gone', () => child !== null && !isAlive(child), 2);
+    await waitFor('the child of the server to be gone', () => child !== null && !isAlive(child));
   });
 
   it('is killed when it does not obey SIGTERM', async () => {
-    const started = Date.now();
     const { job, code } = await transform({ inputs: { 'a.csv': 'a\n' }, server: { ignoresSigterm: true } });
     expect(code).toBe(0);
     expect(isAlive(job.server().pid)).toBe(false);
-    expect(Date.now() - started).toBeGreaterThan(5_000);
   });
 
   it.each([
-    ['obeys SIGTERM', {}, 1_500],
-    ['ignores SIGTERM', { ignoresSigterm: true }, 3_000],
-  ])('is stopped, and no output left, on SIGTERM when it %s', async (_title, server, milliseconds) => {
+    ['obeys SIGTERM', {}],
+    ['ignores SIGTERM', { ignoresSigterm: true }],
+  ])('is stopped, and no output left, on SIGTERM when it %s', async (_title, server) => {
     const job = new Job({
       inputs: { 'a.csv': 'a\n', 'b.csv': 'slow\n' },
       server: { on: { slow: 'hang' }, hasChild: true, ...server },
@@ -558,16 +556,14 @@ describe('the server', () => {
     const running = job.start();
     await waitFor('the second file to be sent', () => job.requests().length === 2);
     expect(job.outputs()).toEqual({ 'a.csv.out': 'A\n', 'b.csv.out.part': '' });
-    const stopped = Date.now();
     running.process.kill('SIGTERM');
     expect((await running.finished).code).toBe(143);
-    expect(Date.now() - stopped).toBeLessThan(milliseconds);
     expect(job.outputs()).toEqual({});
     expect(job.read('result.json')).toBeNull();
     expect(job.read('ml/output/failure')).toBeNull();
     const { pid, child } = job.server();
     expect(isAlive(pid)).toBe(false);
-    await waitFor('the child of the server to be gone', () => child !== null && !isAlive(child), 2);
+    await waitFor('the child of the server to be gone', () => child !== null && !isAlive(child));
   });
 
   it('is stopped on SIGTERM while it starts', async () => {
@@ -584,7 +580,7 @@ describe('the server', () => {
     const running = job.start();
     await waitFor('the file to be sent', () => job.requests().length === 1);
     running.process.kill('SIGKILL');
-    await waitFor('the server to be gone', () => !isAlive(job.server().pid), 5);
+    await waitFor('the server to be gone', () => !isAlive(job.server().pid));
   });
 
   it.skipIf(!linux)(

@@ -202,9 +202,8 @@ def model_fn(folder): return Model()
     const inside = 'import urllib.request as r; print(r.urlopen("http://127.0.0.1:8080/ping").status)';
     expect(await python(container, inside)).toBe('200\n');
 
-    const before = Date.now();
-    await dockerDo('POST', `/containers/${container}/stop?t=30`);
-    expect(Date.now() - before).toBeLessThan(20_000);
+    // Longer than this test may take: it ends by the signal, or not at all.
+    await dockerDo('POST', `/containers/${container}/stop?t=600`);
     expect((await finish(container)).code).toBe(0);
   });
 });

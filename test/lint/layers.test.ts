@@ -230,11 +230,11 @@ const legal: [string, string, string][] = [
 ];
 
 describe('the layers', () => {
-  it.each(refused)('refuse %s', { timeout: 120_000 }, async (_what, file, code, rule) => {
+  it.each(refused)('refuse %s', async (_what, file, code, rule) => {
     expect(await rulesBrokenBy(file, code)).toContain(rule);
   });
 
-  it.each(legal)('let pass %s', { timeout: 120_000 }, async (_what, file, code) => {
+  it.each(legal)('let pass %s', async (_what, file, code) => {
     expect(await rulesBrokenBy(file, code)).toEqual([]);
   });
 });

@@ -53,7 +53,7 @@ export async function openContainerStage(
         const found = await find();
         return found?.State === 'running' && (await logOf(found)).includes(text);
       };
-      await until(hasSaid, 20);
+      await until(hasSaid);
       return (await find())!;
     },
   };

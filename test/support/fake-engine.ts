@@ -9,6 +9,9 @@ import { SluiceError } from '../../src/core/errors.ts';
 import type { JobFailureCode, JobRef, JobRequest, JobState } from '../../src/core/jobs.ts';
 import type { Engine } from '../../src/engines/engine.ts';
 
+/** Milliseconds that no test waits for. */
+export const endless = 3_600_000;
+
 /** How the jobs of one step behave. */
 export interface Behaviour {
   /** Milliseconds that the job runs. */
@@ -36,6 +39,8 @@ export interface FakeEngine extends Engine {
   /** Job starts by name: more than one for a name is what must never happen. */
   readonly starts: string[];
   behave(step: string, behaviour: Behaviour): void;
+  /** Ends a job that runs. */
+  finish(name: string): void;
   stateOf(name: string): JobState['status'];
 }
 
@@ -57,6 +62,10 @@ export function createFakeEngine(): FakeEngine {
     jobs,
     starts,
     behave: (step, behaviour) => void behaviours.set(step, behaviour),
+    finish: (name) => {
+      const job = jobs.get(name);
+      if (job) job.behaviour.lasts = 0;
+    },
     stateOf: (name) => {
       const job = jobs.get(name);
       return job ? statusOf(job) : 'missing';

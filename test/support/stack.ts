@@ -63,7 +63,7 @@ export async function startServer(options: {
 }
 
 async function waitForServer(address: string, running: Running): Promise<void> {
-  const deadline = Date.now() + 30_000;
+  const deadline = Date.now() + 90_000;
   for (;;) {
     try {
       const connection = await Connection.connect({ address, connectTimeout: 1000 });
@@ -99,7 +99,7 @@ export async function startWorkerProcess({ root, address, env }: WorkerOptions):
     },
   });
   const running = runningProcess(child);
-  const deadline = Date.now() + 30_000;
+  const deadline = Date.now() + 90_000;
   while (!running.log().includes('"worker ready"')) {
     if (child.exitCode !== null || Date.now() > deadline)
       throw new Error(`the worker did not start: ${running.log()}`);

@@ -6,7 +6,7 @@ import { describe, expect, it } from 'vitest';
 const workflowsPath = fileURLToPath(new URL('../../src/workflows/index.ts', import.meta.url));
 
 describe('the workflow bundle', () => {
-  it('builds without a warning and without a module of Node', { timeout: 120_000 }, async () => {
+  it('builds without a warning and without a module of Node', async () => {
     const said: string[] = [];
     const log = (level: string, message: string) => {
       if (level === 'WARN' || level === 'ERROR') said.push(message);

@@ -95,7 +95,7 @@ export function createBench(options: BenchOptions = {}): Bench {
   });
   const ref = (name: string) => ({ engine: 'container', name });
   const log = (name: string) => readIfThere(join(jobsDir, name, 'log.txt'));
-  const ended = async (name: string, seconds = 60) => {
+  const ended = async (name: string, seconds = 90) => {
     let state: JobState = { status: 'missing' };
     await until(async () => {
       state = await engine.describe(ref(name));
@@ -119,7 +119,7 @@ export function createBench(options: BenchOptions = {}): Bench {
       await start(name, job);
       return ended(name, seconds);
     },
-    says: (name, text, seconds = 30) => until(() => log(name).includes(text), seconds),
+    says: (name, text, seconds = 90) => until(() => log(name).includes(text), seconds),
     async killSupervisor(name) {
       const folder = join(jobsDir, name);
       let pids: number[] = [];

@@ -118,11 +118,12 @@ describeDocker('a framework image', () => {
   it('goes on being built when one of those who wait gives up', async () => {
     const { ensure, counts } = await imagesOf(frameworks(`RUN sleep 1 # ${random()}`));
     const gone = new AbortController();
-    const asked = Date.now();
     const [first, second] = [ensure(untold, gone.signal), ensure()];
+    let isBuilt = false;
+    void second.then(() => (isBuilt = true));
     setTimeout(() => gone.abort(new Error('given up')), 200);
     await expect(first).rejects.toThrow('given up');
-    expect(Date.now() - asked).toBeLessThan(1000);
+    expect(isBuilt).toBe(false);
     expect(await isThere((await second).reference)).toBe(true);
     expect(counts.builds).toBe(1);
   });

@@ -52,16 +52,14 @@ print(c['current_host'], c['hosts'], c['network_interface_name'])"; ls /sys/clas
   it.each([1, 2])('fail when host %i does, which stops the other', async (failing) => {
     const script = `trap 'echo stopped; exit 0' TERM; echo ready
       if [ $(hostname) = algo-${failing} ]; then sleep 0.5; echo 'out of beans' > /opt/ml/output/failure; exit 7; fi
-      sleep 100 & wait`;
+      sleep 1000 & wait`;
     const name = `fails-${failing}`;
-    const started = Date.now();
-    expect(await bench.run(name, shell(script, { instanceCount: 2, graceSeconds: 15 }))).toMatchObject({
+    expect(await bench.run(name, shell(script, { instanceCount: 2, graceSeconds: 600 }))).toMatchObject({
       status: 'failed',
       code: 'JobFailed',
       exitCode: 7,
       reason: `algo-${failing}: out of beans (exit code 7)`,
     });
-    expect(Date.now() - started).toBeLessThan(14_000);
     expect(bench.log(name)).toContain(`algo-${3 - failing}: stopped`);
     expect(await leftOf(name)).toEqual([]);
   });

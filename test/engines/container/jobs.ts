@@ -60,7 +60,7 @@ export function createContainerBench(options: Partial<ContainerEngineOptions> = 
   const start = async (short: string, job: JobRequest) => {
     await engine.ensure(name(short), job, new AbortController().signal);
   };
-  const ended = (short: string, seconds = 60) => waitForEnd(engine, name(short), seconds);
+  const ended = (short: string, seconds = 90) => waitForEnd(engine, name(short), seconds);
   afterAll(() => removeAll(jobsDir));
   return {
     folder,

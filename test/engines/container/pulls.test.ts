@@ -153,10 +153,8 @@ describe('an image of a registry', () => {
   it('of a registry that is down is asked for again, and given up in a while', async () => {
     const { images, counts } = await imagesWith();
     const phases: string[] = [];
-    const asked = Date.now();
     const down = images.ensure('127.0.0.1:1/nothing:1', 'missing', (phase) => phases.push(phase), never);
     await expect(down).rejects.toMatchObject({ code: 'ImageNotFound' });
-    expect(Date.now() - asked).toBeLessThan(20_000);
     expect(counts.pulls).toBe(3);
     expect(phases.filter((phase) => phase.includes('trying again'))).toHaveLength(2);
   });

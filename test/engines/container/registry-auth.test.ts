@@ -210,14 +210,12 @@ describe('a credential helper', () => {
   });
 
   it('that waits for ever is ended, with a child of its own holding its output', async () => {
-    await helper('slow', `sleep 60.125 & exec sleep 60.125`);
-    const started = Date.now();
+    await helper('slow', `sleep 3600.125 & exec sleep 3600.125`);
     expect(await failureOf(askCredentialHelper('slow', 'registry.example.org', 0.5))).toMatchObject({
       code: 'AccessDenied',
       message: expect.stringContaining('gave no answer within 0.5 s'),
     });
-    expect(Date.now() - started).toBeLessThan(10_000);
-    for (const { pid } of await processesWith('sleep 60.125')) process.kill(pid, 'SIGKILL');
+    for (const { pid } of await processesWith('sleep 3600.125')) process.kill(pid, 'SIGKILL');
   });
 });
 

@@ -124,10 +124,8 @@ describeDocker('a batch transform in containers', () => {
   it('leaves nothing when it is stopped in the middle', async () => {
     await bench.start('stop', transform('stop', { a: 'a\n', b: 'SLOW\n' }));
     await until(() => bench.log('stop').match(/asked for/g)?.length === 2);
-    const asked = Date.now();
     await bench.stop('stop');
     expect(await bench.ended('stop')).toMatchObject({ status: 'stopped' });
-    expect(Date.now() - asked).toBeLessThan(10_000);
     expect(await leftOf('stop')).toEqual([]);
   });
 

@@ -79,11 +79,9 @@ describeDocker('an image whose user is not root', () => {
     await until(async () => (await bench.containers('long')).length === 1);
     setTimeout(() => left.abort(new Error('left')), 100);
     await expect(ensured).rejects.toThrow('left');
-    const asked = Date.now();
     truncateSync(join(folder, 'big.bin'), 5);
     expect(await bench.run('long', job)).toMatchObject({ status: 'succeeded' });
     expect(bench.log('long')).toBe('5\n');
-    expect(Date.now() - asked).toBeLessThan(15_000);
   });
 
   it('gets its share of several hosts', async () => {

@@ -1,4 +1,5 @@
 import { spawn } from 'node:child_process';
+import { once } from 'node:events';
 import { existsSync, mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
@@ -46,23 +47,30 @@ describe.each(isolations)('the end of a job, isolation %s', (isolation) => {
     await bench.start(name, pythonJob(script, { environment: mark(name), ...parts }));
     await ready(name);
   };
+  /** Longer than any test: what ends before has not waited for it. */
+  const endless = { graceSeconds: 900, maxRuntimeSeconds: 900 };
   const saysReady = "import os; open(os.environ['TMPDIR'] + '/ready', 'w').close()\n";
 
-  it('comes fast when a job that obeys SIGTERM is stopped', async () => {
-    await started('obeys', `${saysReady}import time; time.sleep(300)`, { graceSeconds: 30 });
-    const before = performance.now();
+  it('does not wait for the grace when a job that obeys SIGTERM is stopped', async () => {
+    await started('obeys', `${saysReady}import time; time.sleep(300)`, endless);
     await bench.stop('obeys');
     expect(await bench.ended('obeys')).toMatchObject({ status: 'stopped' });
-    expect(performance.now() - before).toBeLessThan(1000);
     await bench.stop('obeys');
     expect(await bench.describe('obeys')).toMatchObject({ status: 'stopped' });
   });
 
   it('lets a job clean up at SIGTERM, and is stopped whatever its exit code', async () => {
-    const clean =
-      "import signal,sys,time\nsignal.signal(signal.SIGTERM, lambda *_: (print('cleaned'), sys.exit(0)))\n";
-    await started('cleans', `${clean}${saysReady}time.sleep(300)`);
+    const clean = `
+import os, signal, sys, time
+def clean(*_):
+    while not os.path.exists(os.environ['TMPDIR'] + '/go'): time.sleep(0.01)
+    print('cleaned'); sys.exit(0)
+signal.signal(signal.SIGTERM, clean)
+`;
+    await started('cleans', `${clean}${saysReady}time.sleep(300)`, endless);
     await bench.stop('cleans');
+    expect(await bench.describe('cleans')).toMatchObject({ status: 'running', phase: 'stopping' });
+    writeFileSync(join(bench.jobsDir, 'cleans/tmp/go'), '');
     expect(await bench.ended('cleans')).toMatchObject({ status: 'stopped', logTail: ['cleaned'] });
   });
 
@@ -71,10 +79,8 @@ describe.each(isolations)('the end of a job, isolation %s', (isolation) => {
     await started('deaf', `${deaf}${saysReady}time.sleep(300)`, { graceSeconds: 0.5 });
     const before = performance.now();
     await bench.stop('deaf');
-    expect(await bench.describe('deaf')).toMatchObject({ status: 'running', phase: 'stopping' });
     expect(await bench.ended('deaf')).toMatchObject({ status: 'stopped' });
     expect(performance.now() - before).toBeGreaterThan(480);
-    expect(performance.now() - before).toBeLessThan(1500);
   });
 
   it.runIf(onLinux)('leaves nothing of the tree when it is stopped', async () => {
@@ -92,21 +98,32 @@ describe.each(isolations)('the end of a job, isolation %s', (isolation) => {
   });
 
   it('comes at the maximum run time', async () => {
-    const before = performance.now();
     const state = await bench.run('slow', shell('sleep 300', { maxRuntimeSeconds: 1 }));
     expect(state).toMatchObject({
       status: 'failed',
       code: 'JobTimedOut',
       reason: 'stopped after 1 s, its maximum run time',
     });
-    expect(performance.now() - before).toBeLessThan(2500);
   });
 
   it('is that of the first cause', async () => {
     const deaf = 'import signal,time; signal.signal(signal.SIGTERM, signal.SIG_IGN)\n';
-    await started('first', `${deaf}${saysReady}time.sleep(300)`, { maxRuntimeSeconds: 1, graceSeconds: 1 });
-    await bench.stop('first');
-    expect(await bench.ended('first')).toMatchObject({ status: 'stopped' });
+    // The stop must come before the maximum run time: where the machine is slow, with a longer one.
+    for (const seconds of [1, 4, 16, 64]) {
+      const name = `first-${seconds}`;
+      await started(name, `${deaf}${saysReady}time.sleep(300)`, {
+        maxRuntimeSeconds: seconds,
+        graceSeconds: seconds,
+      });
+      await bench.stop(name);
+      const asked = Date.now();
+      const state = await bench.ended(name);
+      if (state.status === 'running' || state.status === 'missing') throw new Error('unreachable');
+      if (asked - Date.parse(state.startedAt!) >= seconds * 1000) continue;
+      expect(state).toMatchObject({ status: 'stopped' });
+      return;
+    }
+    throw new Error('no stop was in time');
   });
 
   it('is stopped when somebody sends SIGTERM to the supervisor', async () => {
@@ -125,7 +142,10 @@ describe.each(isolations)('the end of a job, isolation %s', (isolation) => {
     const out = join(bench.folder, 'orphan-out');
     const jobs = {
       'orphan-slow': shell('sleep 300', { maxRuntimeSeconds: 1 }),
-      'orphan-good': shell(`sleep 0.3; echo x > ${base}/processing/output/out/x`, { outputs: { out } }),
+      'orphan-good': shell(
+        `until [ -e "$TMPDIR/go" ]; do sleep 0.05; done; echo x > ${base}/processing/output/out/x`,
+        { outputs: { out } },
+      ),
     };
     const folders = [];
     for (const [name, job] of Object.entries(jobs)) {
@@ -134,12 +154,14 @@ describe.each(isolations)('the end of a job, isolation %s', (isolation) => {
     }
     const main = join(projectRoot, 'src/engines/process/supervisor/main.py');
     const worker = spawn(process.execPath, ['--input-type=module', '-e', script, python, main, ...folders]);
-    await waitUntil('both run', async () =>
+    await waitUntil('both are started', async () =>
       (await Promise.all(Object.keys(jobs).map((name) => bench.describe(name)))).every(
-        ({ status }) => status === 'running',
+        ({ status }) => status !== 'missing',
       ),
     );
     worker.kill('SIGKILL');
+    await once(worker, 'exit');
+    writeFileSync(join(bench.jobsDir, 'orphan-good/tmp/go'), '');
     expect(await bench.ended('orphan-slow')).toMatchObject({ code: 'JobTimedOut' });
     expect(await bench.ended('orphan-good')).toMatchObject({ status: 'succeeded' });
     expect(readFileSync(join(out, 'x'), 'utf8')).toBe('x\n');
@@ -177,7 +199,7 @@ describe.each(isolations)('the end of a job, isolation %s', (isolation) => {
         process.kill(supervisorOf(bench, name), 'SIGKILL');
         await bench.start(name, job);
         expect(await bench.ended(name)).toMatchObject({ status: 'failed', code: 'JobLost' });
-        await waitUntil('nothing is left', () => marked(name).length === 0, 3);
+        await waitUntil('nothing is left', () => marked(name).length === 0);
         await bench.start(name, job);
         expect(await bench.describe(name)).toMatchObject({ code: 'JobLost' });
         expect(readFileSync(ledger, 'utf8')).toMatch(/^(start\n)?$/);
@@ -198,7 +220,7 @@ describe.each(isolations)('the end of a job, isolation %s', (isolation) => {
       const supervisor = supervisorOf(bench, 'kill-both');
       for (const pid of [supervisor, ...childrenOf(supervisor)]) process.kill(pid, 'SIGKILL');
       expect(await bench.ended('kill-both')).toMatchObject({ status: 'failed', code: 'JobLost' });
-      await waitUntil('nothing is left', () => marked('kill-both').length === 0, 3);
+      await waitUntil('nothing is left', () => marked('kill-both').length === 0);
     });
 
     it('is not prevented by a job that stops its first process', async () => {
@@ -240,10 +262,8 @@ with open(base + '/model/weights', 'wb') as file:
 
     it('a stop leaves no model', async () => {
       await storing('model-stop');
-      const before = performance.now();
       await bench.stop('model-stop');
       expect(await bench.ended('model-stop')).toMatchObject({ status: 'stopped' });
-      expect(performance.now() - before).toBeLessThan(1500);
       expect(existsSync(output('model-stop'))).toBe(false);
     });
   });

@@ -1,11 +1,20 @@
-import { existsSync, mkdirSync, readFileSync, readdirSync, statSync, writeFileSync } from 'node:fs';
+import {
+  appendFileSync,
+  existsSync,
+  mkdirSync,
+  readFileSync,
+  readdirSync,
+  statSync,
+  truncateSync,
+  writeFileSync,
+} from 'node:fs';
 import { execFileSync } from 'node:child_process';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import type { SluiceError } from '../../../src/core/errors.ts';
 import { listJobs, removeJob } from '../../../src/engines/local/job-folder.ts';
 import { processesWith } from '../../support/processes.ts';
-import { sleep } from '../../support/until.ts';
+import { until } from '../../support/until.ts';
 import {
   base,
   createBench,
@@ -14,6 +23,7 @@ import {
   processingJob,
   pythonJob,
   shell,
+  supervisorOf,
   waitUntil,
   writeFiles,
 } from './fixtures.ts';
@@ -94,15 +104,13 @@ describe.each(isolations)('the process engine, isolation %s', (isolation) => {
     expect(state).toMatchObject({ logTail: ['red', '\ufffd\ufffdbad', '20%', 'last'] });
   });
 
-  it('reads only the end of a log of 10 MB', async () => {
-    await bench.run(
-      'long-log',
-      shell('yes 0123456789012345678901234567890123456789 | head -c 10000000; echo; echo end'),
-    );
-    const before = performance.now();
+  it('reads only the end of a log, be it as long as a disk', async () => {
+    await bench.run('long-log', shell('true'));
+    const log = join(bench.jobsDir, 'long-log/log.txt');
+    truncateSync(log, 2 ** 40);
+    appendFileSync(log, `\n${'a line\n'.repeat(30_000)}end\n`);
     const state = await bench.describe('long-log');
-    expect(performance.now() - before).toBeLessThan(100);
-    expect(state).toMatchObject({ logTail: { length: 20, 19: 'end' } });
+    expect(state).toMatchObject({ logTail: { length: 20, 18: 'a line', 19: 'end' } });
   });
 
   it('gives the job an environment of its own', async () => {
@@ -197,7 +205,6 @@ describe.each(isolations)('the process engine, isolation %s', (isolation) => {
     const input = join(bench.folder, `big-${isolation}`);
     mkdirSync(input);
     execFileSync('truncate', ['-s', '2G', join(input, 'big.bin')]);
-    const before = performance.now();
     const job = shell(
       `stat -L -c %s ${base}/processing/input/data/big.bin ${base}/processing/input/one/big.bin`,
       {
@@ -205,10 +212,13 @@ describe.each(isolations)('the process engine, isolation %s', (isolation) => {
       },
     );
     expect((await bench.run('big', job)).status).toBe('succeeded');
-    expect(performance.now() - before).toBeLessThan(1000);
     expect(bench.log('big')).toBe('2147483648\n2147483648\n');
     expect(
-      Number(execFileSync('du', ['-sk', join(bench.jobsDir, 'big')], { encoding: 'utf8' }).split('\t')[0]),
+      Number(
+        execFileSync('du', ['-sk', '--apparent-size', join(bench.jobsDir, 'big')], {
+          encoding: 'utf8',
+        }).split('\t')[0],
+      ),
     ).toBeLessThan(200);
   });
 
@@ -279,12 +289,15 @@ describe.each(isolations)('the process engine, isolation %s', (isolation) => {
   it('starts jobs also when the supervisor that waited was killed', async () => {
     const own = createBench(isolation);
     await own.run('first', shell('true'));
-    // The supervisor of the first job may still be leaving.
-    await sleep(300);
-    const waiting = await processesWith(join(own.jobsDir, '.pycache'));
-    expect(waiting).toHaveLength(1);
-    process.kill(waiting[0]!.pid, 'SIGKILL');
-    await sleep(200);
+    const first = supervisorOf(own, 'first');
+    const supervisors = async () =>
+      (await processesWith(join(own.jobsDir, '.pycache'))).map(({ pid }) => pid);
+    await until(async () => {
+      const pids = await supervisors();
+      return pids.length === 1 && pids[0] !== first;
+    });
+    process.kill((await supervisors())[0]!, 'SIGKILL');
+    await until(async () => (await supervisors()).length === 0);
     expect((await own.run('second', shell('true'))).status).toBe('succeeded');
   });
 

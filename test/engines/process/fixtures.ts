@@ -88,7 +88,7 @@ export function createBench(isolation: Isolation, options: Partial<ProcessEngine
   const start = async (name: string, job: ProcessingJob | TrainingJob) => {
     await engine.ensure(name, job, new AbortController().signal);
   };
-  const ended = (name: string, seconds = 20) => waitForEnd(engine, name, seconds);
+  const ended = (name: string, seconds = 90) => waitForEnd(engine, name, seconds);
   return {
     folder,
     jobsDir,
@@ -245,7 +245,7 @@ export const canMount = (() => {
 
 export const pause = (milliseconds: number) => new Promise((resolve) => setTimeout(resolve, milliseconds));
 
-export async function waitUntil(what: string, condition: () => boolean | Promise<boolean>, seconds = 15) {
+export async function waitUntil(what: string, condition: () => boolean | Promise<boolean>, seconds = 90) {
   const deadline = Date.now() + seconds * 1000;
   while (!(await condition())) {
     if (Date.now() > deadline) throw new Error(`waited ${seconds} s in vain until ${what}`);

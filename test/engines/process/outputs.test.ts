@@ -236,7 +236,7 @@ describe.each(isolations)('a transform job, isolation %s', (isolation) => {
   });
   const run = async (name: string, request: TransformJob) => {
     await bench.engine.ensure(name, request, new AbortController().signal);
-    return bench.ended(name, 30);
+    return bench.ended(name);
   };
 
   it('answers every file of a folder and counts the records', async () => {
