@@ -86,17 +86,3 @@ describe('a server that stays', () => {
     expect(root.host()).toBeNull();
   });
 });
-
-describe('kill -9 of the server of a run', () => {
-  it('costs some seconds and no job', async () => {
-    const file = root.pipeline({ train: 'sleep 3; echo a model > "$base/model/m.txt"' });
-    const run = root.start(['run', file, '--json']);
-    await training();
-    process.kill(root.host()!.pid, 'SIGKILL');
-    const ended = await run.ended;
-    expect(ended.code, ended.stderr).toBe(0);
-    expect(jsonFrom(ended)).toMatchObject({ outcome: 'accepted' });
-    expect(root.ledgerLines()).toEqual(['preprocess', 'train', 'evaluate']);
-    await root.hostGone();
-  });
-});

@@ -34,20 +34,23 @@ test('a set-up takes over the lock of one that was killed', async () => {
 
 test('a set-up waits for a living one and names it', async () => {
   const folder = folderWithCounter();
-  const first = startFixture('count-up.js', [folder, '600']);
+  const first = startFixture('count-up.js', [folder, 'held']);
   await once(first.child.stdout, 'data');
 
-  const second = await runFixture('count-up.js', [folder, '0']);
-  expect(second.stderr).toBe(`Waiting for another set-up (pid ${first.child.pid})…\n`);
+  const second = startFixture('count-up.js', [folder, '0']);
+  await once(second.child.stderr, 'data');
+  writeFileSync(join(folder, 'go'), '');
+  expect((await second.ended).stderr).toBe(`Waiting for another set-up (pid ${first.child.pid})…\n`);
   expect(counted(folder)).toBe(2);
 });
 
 test('the owner is known by its start time: a later process of the same number is not taken for it', async () => {
   const folder = folderWithCounter();
-  const first = startFixture('count-up.js', [folder, '300']);
+  const first = startFixture('count-up.js', [folder, 'held']);
   await once(first.child.stdout, 'data');
   const [token] = readdirSync(join(folder, 'lock'));
   const owner: unknown = JSON.parse(readFileSync(join(folder, 'lock', token ?? ''), 'utf8'));
+  writeFileSync(join(folder, 'go'), '');
   await first.ended;
 
   leaveLock(folder, { ...(owner as object), pid: process.pid });
@@ -57,10 +60,11 @@ test('the owner is known by its start time: a later process of the same number i
 test('an owner on another machine or in another container counts as dead after a minute of silence', async () => {
   const folder = folderWithCounter();
   const file = leaveLock(folder, { pid: 1, started: '1', where: 'elsewhere' });
-  const recently = Date.now() / 1000 - 58;
-  utimesSync(file, recently, recently);
-
-  expect(await runFixture('count-up.js', [folder, '0'])).toMatchObject({
+  const waiting = startFixture('count-up.js', [folder, '0']);
+  await once(waiting.child.stderr, 'data');
+  const aMinuteAgo = Date.now() / 1000 - 60;
+  utimesSync(file, aMinuteAgo, aMinuteAgo);
+  expect(await waiting.ended).toMatchObject({
     code: 0,
     stderr: 'Waiting for another set-up (pid 1)…\n',
   });

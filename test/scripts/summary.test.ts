@@ -31,10 +31,16 @@ const some = (...assertionResults: object[]) => ({
 
 test('the summary of a CI run ends with what failed, where and why, and the counts of all reports', async () => {
   const unit = report([some(passed, failed)], { numPassedTests: 1, numFailedTests: 1 });
-  const long = report([{ ...broken, assertionResults: [] }, some(passed)], {
-    numPassedTests: 1,
-    numFailedTests: 0,
-  });
+  const long = report(
+    [
+      { ...broken, assertionResults: [] },
+      { ...some(passed), status: 'passed' },
+    ],
+    {
+      numPassedTests: 1,
+      numFailedTests: 0,
+    },
+  );
   const { code, stdout } = await command(process.execPath, [summary, '--', unit, long]);
   expect(stdout.split('\n')).toEqual([
     'Failed: test/some.test.ts > a group one that fails',

@@ -67,8 +67,12 @@ export async function makeShellFiles(root: string): Promise<void> {
 }
 
 /** Steps in containers that are accepted, if training ends. */
-export function shellPipeline(train: string, more: Record<string, Json> = {}): Record<string, Json> {
-  const shell = (script: string) => ({ entrypoint: ['sh', '-c', script], local: { stopGraceSeconds: 2 } });
+export function shellPipeline(
+  train: string,
+  more: Record<string, Json> = {},
+  stopGraceSeconds = 2,
+): Record<string, Json> {
+  const shell = (script: string) => ({ entrypoint: ['sh', '-c', script], local: { stopGraceSeconds } });
   const report = '/opt/ml/processing/output/evaluation/evaluation.json';
   return smallPipeline(more, {
     preprocess: { ...shell('echo "preprocess began"'), input: 'data.csv', outputs: ['train', 'test'] },

@@ -11,6 +11,10 @@ export function uniqueSeconds(seconds: number): string {
 export const trainScripts = {
   /** Notes its start, sleeps for `$0` seconds and leaves a model. */
   sleeping: 'echo train >>"$LEDGER"; sleep "$0"; echo m >/opt/ml/model/m; echo train-end >>"$LEDGER"',
+  /** The same, until it is let go. */
+  held:
+    'echo train >>"$LEDGER"; sleep "$0" & until [ -e "$LEDGER.go" ]; do sleep 0.05; done; ' +
+    'kill $!; echo m >/opt/ml/model/m; echo train-end >>"$LEDGER"',
   /** A child, and a grandchild that left the session, until a SIGTERM. */
   obeying: 'echo train >>"$LEDGER"; setsid sleep "$0" & sleep "$0" & wait',
   /** The same, deaf. */
@@ -27,6 +31,8 @@ export interface ShellRoot {
     seconds: string,
     more?: Record<string, Json>,
   ): Record<string, Json>;
+  /** Lets the training go that is `held`. */
+  letGo(seconds: string): Promise<void>;
   /** What the steps noted: `preprocess`, `train`, `train-end`, `evaluate`. */
   ledgerOf(seconds: string): Promise<string[]>;
 }
@@ -37,10 +43,10 @@ export async function makeShellRoot(root: string): Promise<ShellRoot> {
   await writeFile(join(root, 'code', 'inference.py'), '');
   await writeFile(join(root, 'data.csv'), '1,2\n');
   const ledger = (seconds: string) => join(root, `ledger-${seconds}`);
-  const shell = (script: string, seconds: string) => ({
+  const shell = (script: string, seconds: string, stopGraceSeconds = 2) => ({
     entrypoint: ['sh', '-c', script, seconds],
     environment: { LEDGER: ledger(seconds) },
-    local: { stopGraceSeconds: 2 },
+    local: { stopGraceSeconds },
   });
   const report = '/opt/ml/processing/output/evaluation/evaluation.json';
   const evaluation = `echo evaluate >>"$LEDGER"; echo '{"metrics":{"mse":6}}' >${report}`;
@@ -54,12 +60,14 @@ export async function makeShellRoot(root: string): Promise<ShellRoot> {
             input: 'data.csv',
             outputs: ['train', 'test'],
           },
-          train: shell(trainScripts[train], seconds),
+          // Nobody waits for a job that obeys: with this grace, that is seen.
+          train: shell(trainScripts[train], seconds, train === 'obeying' ? 900 : 2),
           evaluate: { ...shell(evaluation, seconds), report: 'evaluation.json' },
           transform: undefined,
           ...more,
         },
       ),
+    letGo: (seconds) => writeFile(`${ledger(seconds)}.go`, ''),
     ledgerOf: async (seconds) => {
       const text = await readFile(ledger(seconds), 'utf8').catch(() => '');
       return text.split('\n').filter((line) => line !== '');

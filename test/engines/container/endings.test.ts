@@ -211,7 +211,7 @@ describeDocker('the end of a container job', () => {
       const asked = Date.now();
       const state = await bench.ended(name);
       if (state.status === 'running' || state.status === 'missing') throw new Error('unreachable');
-      if (asked - Date.parse(state.startedAt!) >= seconds * 1000) continue;
+      if (asked - Date.parse(state.startedAt) >= seconds * 1000) continue;
       expect(state).toMatchObject({ status: 'stopped' });
       return;
     }

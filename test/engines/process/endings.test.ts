@@ -119,7 +119,7 @@ signal.signal(signal.SIGTERM, clean)
       const asked = Date.now();
       const state = await bench.ended(name);
       if (state.status === 'running' || state.status === 'missing') throw new Error('unreachable');
-      if (asked - Date.parse(state.startedAt!) >= seconds * 1000) continue;
+      if (asked - Date.parse(state.startedAt) >= seconds * 1000) continue;
       expect(state).toMatchObject({ status: 'stopped' });
       return;
     }
