@@ -14,6 +14,7 @@ const layers = {
   registry: { folders: ['core'], packages: 'node:' },
   storage: { folders: ['core'], packages: 'node:|tar-stream$' },
   notify: { folders: ['core'], packages: 'node:' },
+  emulator: { folders: ['core'], packages: 'node:|zod$', typesFrom: ['engines', 'storage'] },
 };
 /** Nobody imports these but each other. */
 const roots = ['worker', 'cli', 'config', 'logger'];

@@ -51,6 +51,19 @@ function addServers(program: Command, exitCode: (code: ExitCode) => void): void 
     .helpOption(false)
     .allowUnknownOption();
   program
+    .command('emulator')
+    .description("a strict emulator of SageMaker's jobs, models and registry, until Ctrl-C")
+    .option('--port <port>', 'default: a free one', Number)
+    .option('--host <host>', 'the address to listen on', '127.0.0.1')
+    .option('--script <file>', 'how jobs go, limits and faults (JSON, see docs/emulator.md)')
+    .option('--ledger <file>', 'appends everything that is asked and that happens, as lines of JSON')
+    .option('--speed <factor>', 'emulated seconds in a real one; 0: only when advanced', Number)
+    .option('--account <id>', 'twelve digits', '123456789012')
+    .action(async (options: Record<string, never>) => {
+      const { emulatorCommand } = await import('./emulator.ts');
+      exitCode(await emulatorCommand(options));
+    });
+  program
     .command('doctor')
     .description('what is there, what is missing, what to do')
     .action(async () => {
