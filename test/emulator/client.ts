@@ -3,7 +3,7 @@ import { createHash, randomUUID } from 'node:crypto';
 export interface Answer {
   status: number;
   headers: Headers;
-  body: any;
+  body: Record<string, unknown>;
 }
 
 /** Says it without an SDK, which would refuse much of it by itself. */
@@ -24,7 +24,11 @@ export async function ask(
       ...headers,
     },
   });
-  return { status: response.status, headers: response.headers, body: await response.json() };
+  return {
+    status: response.status,
+    headers: response.headers,
+    body: (await response.json()) as Answer['body'],
+  };
 }
 
 /** The headers of a Signature Version 4, as far as an emulator looks at them. */

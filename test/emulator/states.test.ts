@@ -48,9 +48,9 @@ describe.each(jobKinds)('a %s job', (kind) => {
 
   it('keeps its name for ever', async () => {
     await createJob(kind, 'job-1');
-    for (const _ of ['while it runs', 'when it is over']) {
+    for (const when of ['while it runs', 'when it is over']) {
       const { status, body } = await createJob(kind, 'job-1');
-      expect([status, body.__type]).toEqual([400, 'ResourceInUse']);
+      expect([status, body.__type], when).toEqual([400, 'ResourceInUse']);
       expect(body.Message).toMatch(/already exists \(arn:aws:sagemaker:.*job-1\)$/);
       emulator.advance(3600);
     }
@@ -103,12 +103,13 @@ describe('a training job', () => {
     live('*', { pendingSeconds: 30 });
     await createJob('Training', 'job-1');
     emulator.advance(3600);
-    const { SecondaryStatus, SecondaryStatusTransitions: stays } = await describeJob('Training', 'job-1');
+    const { SecondaryStatus, SecondaryStatusTransitions } = await describeJob('Training', 'job-1');
+    const stays = SecondaryStatusTransitions as { Status: string; StartTime: number; EndTime: number }[];
     expect(SecondaryStatus).toBe('Completed');
-    expect(stays.map(({ Status }: any) => Status)).toEqual([
+    expect(stays.map(({ Status }) => Status)).toEqual([
       ...['Starting', 'Pending', 'Downloading', 'Training', 'Uploading', 'Completed'],
     ]);
-    const durations = stays.map(({ StartTime, EndTime }: any) => Math.round(EndTime - StartTime));
+    const durations = stays.map(({ StartTime, EndTime }) => Math.round(EndTime - StartTime));
     expect(durations).toEqual([60, 30, 20, 180, 15, 0]);
   });
 
