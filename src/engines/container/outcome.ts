@@ -5,7 +5,7 @@ import type { ExitRecord } from '../local/exit-record.ts';
 export const outcomeSchema = z.object({
   endedAt: z.string(),
   /** What brought the job to its end, if that was not the job itself. */
-  cause: z.enum(['timedOut', 'stopped', 'stoppedByOthers', 'interrupted']).nullable(),
+  cause: z.enum(['timedOut', 'stopped', 'stoppedByOthers', 'interrupted', 'unreachable']).nullable(),
   containers: z.array(
     z.object({
       name: z.string(),
@@ -13,6 +13,8 @@ export const outcomeSchema = z.object({
       status: z.enum(['exited', 'created', 'gone']),
       /** Why it could not be started. */
       error: z.string().nullable(),
+      /** Whether that is because the engine does not know it, or what it needs, any more. */
+      missing: z.boolean(),
       exitCode: z.number().nullable(),
       outOfMemory: z.boolean(),
       /** Whether the supervisor ended it. */
@@ -65,10 +67,13 @@ export function exitRecord(outcome: Outcome, startedAt: string, words: Words): E
   if (outcome.cause === 'timedOut') return { ...record, outcome: 'timedOut' };
   if (outcome.cause === 'stopped' || outcome.cause === 'stoppedByOthers')
     return { ...record, outcome: 'stopped' };
-  if (outcome.cause === 'interrupted') return lost('the container engine stopped while it ran');
+  if (outcome.cause === 'interrupted')
+    return lost('the container engine stopped while it ran, or nobody saw whether it ended by itself');
+  if (outcome.cause === 'unreachable') return lost('the container engine did not answer any more');
   if (container === undefined || container.status === 'gone')
     return lost('its container was removed while it ran');
   const notStarted = outcome.containers.find(({ error }) => error !== null);
+  if (notStarted?.missing) return lost(`it could not be started: ${notStarted.error}`);
   if (notStarted) return { ...record, outcome: 'startFailed', error: notStarted.error };
   if (container.status === 'created') return lost('its container was never started');
   const server = isGood(container) ? undefined : serverThatEnded(outcome);

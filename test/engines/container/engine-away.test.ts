@@ -47,7 +47,7 @@ describe('a container job whose engine', () => {
     if (state.status === 'succeeded') expect(readFileSync(join(output(name), 'x'), 'utf8')).toBe('whole\n');
     else {
       expect(state).toMatchObject({ status: 'failed', code: 'JobLost' });
-      expect((state as { reason: string }).reason).toBe('the container engine stopped while it ran');
+      expect((state as { reason: string }).reason).toMatch(/^the container engine stopped while it ran/);
       expect(existsSync(output(name))).toBe(false);
     }
   };

@@ -7,10 +7,40 @@ from urllib.parse import quote, urlencode
 
 CALL_SECONDS = 60
 CONNECT_SECONDS = 10
+SILENCE_SECONDS = 60
 
 
 class Unreachable(Exception):
     """The engine does not answer: it is away, or being restarted."""
+
+
+class Missing(Exception):
+    """The engine does not know what is needed, any more."""
+
+
+class Stream:
+    """An answer that ends when the engine has no more to say."""
+
+    def __init__(self, answer, connected):
+        self._answer = answer
+        self._socket = connected
+
+    def read(self, size):
+        return self._answer.read1(size)
+
+    def __iter__(self):
+        return iter(self._answer)
+
+    def close(self):
+        self._answer.close()
+
+    def hang_up(self):
+        """By another thread than the one that reads, which then finds the end."""
+        try:
+            self._socket.shutdown(socket.SHUT_RDWR)
+        except OSError:
+            # It is over already.
+            pass
 
 
 class Api:
@@ -29,27 +59,27 @@ class Api:
         return json.loads(body)
 
     def start(self, name):
-        """None, or why the container cannot be started."""
-        status, body = self._call("POST", "/containers/%s/start" % quote(name))
-        return None if status in (204, 304) else _message(body)
+        """None, or why the container cannot be started. Raises Missing if it, or what it needs, is gone."""
+        # As long as it takes: a start that was given up could be done later, after another one and the end of the job.
+        status, body = self._call("POST", "/containers/%s/start" % quote(name), limit=None)
+        if status in (204, 304):
+            return None
+        if status in (502, 503, 504):
+            raise Unreachable(_message(body))
+        if status == 404:
+            raise Missing(_message(body))
+        return _message(body)
 
     def signal(self, name, number):
         """No error if the container is over or gone."""
         self._call("POST", "/containers/%s/kill?%s" % (quote(name), urlencode({"signal": number})))
 
-    def events(self, since, label):
-        """A response of one JSON object a line, without end."""
-        return self._open(_events(label, since=since))
-
-    def past_events(self, since, until, label):
-        """Lines, those that the engine still remembers."""
-        status, body = self._call("GET", _events(label, since=since, until=until))
-        if status != 200:
-            raise Unreachable(_message(body))
-        return body.splitlines()
+    def events(self, label):
+        """A stream of one JSON object a line, without end: those that the engine remembers, then the new ones."""
+        return self._open(_events(label))
 
     def logs(self, name, since, follow=True):
-        """A response of frames, ended when the container is; None if there is no such container."""
+        """A stream of frames, ended when the container is; None if there is no such container."""
         return self._open(_logs(name, follow=int(follow), since=since))
 
     def last_log(self, name):
@@ -57,9 +87,10 @@ class Api:
         status, body = self._call("GET", _logs(name, tail=1))
         return body if status == 200 and body else None
 
-    def _call(self, method, path):
+    def _call(self, method, path, limit=CALL_SECONDS):
         connection = self._connect()
         try:
+            connection.sock.settimeout(limit)
             connection.request(method, path)
             answer = connection.getresponse()
             return answer.status, answer.read()
@@ -72,11 +103,12 @@ class Api:
         connection = self._connect()
         # Without chunks, of which an engine makes one a line, and each costs as much as a block of many.
         connection._http_vsn, connection._http_vsn_str = 10, "HTTP/1.0"
+        connected = connection.sock
         try:
             connection.request("GET", path, headers={"Connection": "close"})
             answer = connection.getresponse()
-            # What follows may be silent for as long as the job runs.
-            connection.sock and connection.sock.settimeout(None)
+            # What follows may be silent for long. One that was silent for so long is opened anew: it may be dead.
+            connected.settimeout(SILENCE_SECONDS)
         except (OSError, http.client.HTTPException) as error:
             connection.close()
             raise Unreachable(str(error)) from error
@@ -85,7 +117,7 @@ class Api:
             return None
         if answer.status != 200:
             raise Unreachable(_message(answer.read()))
-        return answer
+        return Stream(answer, connected)
 
     def _connect(self):
         connection = http.client.HTTPConnection("engine")
@@ -101,9 +133,9 @@ def _logs(name, **more):
     return "/containers/%s/logs?%s" % (quote(name), urlencode({"stdout": 1, "stderr": 1, "timestamps": 1, **more}))
 
 
-def _events(label, **times):
+def _events(label):
     filters = json.dumps({"type": ["container"], "label": [label]})
-    return "/events?" + urlencode({"filters": filters, **{name: "%.9f" % at for name, at in times.items()}})
+    return "/events?" + urlencode({"filters": filters, "since": 1})
 
 
 def open_socket(address):
@@ -114,8 +146,17 @@ def open_socket(address):
         return connected
     if address["kind"] == "tcp":
         connected = socket.create_connection((address["host"], address["port"]), CONNECT_SECONDS)
+        _keep_alive(connected)
         return _secure(connected, address) if address["tls"] else connected
     return _through_ssh(address)
+
+
+def _keep_alive(connected):
+    """A call without a limit ends when the other machine is gone."""
+    connected.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+    for option, value in (("TCP_KEEPIDLE", 30), ("TCP_KEEPINTVL", 10), ("TCP_KEEPCNT", 3)):
+        if hasattr(socket, option):
+            connected.setsockopt(socket.IPPROTO_TCP, getattr(socket, option), value)
 
 
 def _secure(connected, address):

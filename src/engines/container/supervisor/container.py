@@ -1,4 +1,5 @@
 """One container of the job, as the engine last described it."""
+from api import Missing
 
 # "stopping", "stopped" and "initialized" are Podman's.
 LIVE = ("initialized", "running", "paused", "restarting", "removing", "stopping")
@@ -15,25 +16,25 @@ class Container:
         # Signals of ours: any other comes from somebody else.
         self.sent = set()
         self.signalled_by_others = False
+        # Whether the engine told of its end: of those that led to it, too, then.
+        self.has_died = False
+        self.was_started_here = False
         self._state = None
         self._start_error = None
+        self._misses = False
 
     def look(self, api):
         found = api.inspect(self.name)
         self._state = None if found is None else found["State"]
 
     def start(self, api):
-        self._start_error = api.start(self.name)
+        try:
+            self._start_error = api.start(self.name)
+            self.was_started_here = self._start_error is None
+        except Missing as error:
+            self._start_error = str(error)
+            self._misses = True
         self.look(api)
-
-    def signal(self, api, number):
-        self.sent.add(number)
-        api.signal(self.name, number)
-
-    def hear_of_signal(self, number):
-        """The engine reports those of ours, too."""
-        if number not in self.sent:
-            self.signalled_by_others = True
 
     @property
     def error(self):
@@ -64,11 +65,9 @@ class Container:
         return self._state is None
 
     @property
-    def life(self):
-        """From when to when it ran, by the clock of its engine; None if that isn't known."""
-        if self._state is None or not self.has_started:
-            return None
-        return self._state["StartedAt"], self._state["FinishedAt"]
+    def is_over(self):
+        """Having run."""
+        return self._status in OVER
 
     @property
     def is_good(self):
@@ -88,8 +87,10 @@ class Container:
         return {
             "name": self.name,
             "main": self.is_main,
-            "status": {None: "gone", "created": "created"}.get(self._status, "exited"),
+            # One that is half removed is as good as gone.
+            "status": "created" if self._status == "created" else "exited" if self.is_over else "gone",
             "error": self.error,
+            "missing": self._misses,
             "exitCode": state.get("ExitCode"),
             "outOfMemory": bool(state.get("OOMKilled")),
             "signalled": bool(self.sent),

@@ -10,6 +10,8 @@ BLOCK_BYTES = 1 << 20
 # What is given up of a log that does not fit.
 ROOM_BYTES = 1 << 18
 HEADER = struct.Struct(">BxxxL")
+# A line with more than this of several containers is broken: they have to wait for its end, and in memory.
+LINE_BYTES = 1 << 16
 SECOND_CHARACTERS = len("2006-01-02T15:04:05")
 
 
@@ -57,10 +59,10 @@ def write_anew(api, containers, path):
     log = Log(path + ".new")
     for container in containers:
         writer = _Writer(container.prefix, log)
-        answer = api.logs(container.name, 0, follow=False)
-        if answer is None:
+        stream = api.logs(container.name, 0, follow=False)
+        if stream is None:
             return
-        _copy(answer, writer)
+        _copy(stream, writer)
         writer.close()
     os.rename(path + ".new", path)
 
@@ -72,7 +74,15 @@ class Reader(threading.Thread):
         self._name = name
         self._writer = _Writer(prefix, log)
         self._over = over
+        self._stream = None
+        # Grows with what comes.
+        self.progress = 0
         self.start()
+
+    def hang_up(self):
+        """For a stream that may have died without a word: what is missing is asked for again."""
+        if self._stream is not None:
+            self._stream.hang_up()
 
     @property
     def leaves_out(self):
@@ -86,29 +96,33 @@ class Reader(threading.Thread):
                 # After the end of the job: the engine may have been away when the container said its last words.
                 if last and self._writer.has(self._api.last_log(self._name)):
                     break
-                answer = self._api.logs(self._name, self._writer.resume())
-                if answer is None:
+                self._stream = self._api.logs(self._name, self._writer.resume())
+                if self._stream is None:
                     break
-                _copy(answer, self._writer)
+                _copy(self._stream, self._writer, self._come)
             except Unreachable:
                 pass
             self._over.wait(RETRY_SECONDS)
         self._writer.close()
 
+    def _come(self, count):
+        self.progress += count
 
-def _copy(answer, writer):
+
+def _copy(stream, writer, tell=lambda count: None):
     """Returns at the end of the stream, or when the connection breaks."""
     data = b""
     try:
         while True:
-            block = answer.read1(BLOCK_BYTES)
+            block = stream.read(BLOCK_BYTES)
             if not block:
                 return
+            tell(len(block))
             data = writer.write_frames(data + block)
     except (OSError, ValueError):
         return
     finally:
-        answer.close()
+        stream.close()
 
 
 class _Writer:
@@ -171,6 +185,8 @@ class _Writer:
     def _write(self, text):
         if self._prefix:
             *lines, self._line = (self._line + text).split(b"\n")
+            if len(self._line) > LINE_BYTES:
+                lines, self._line = [*lines, self._line], b""
             text = b"".join(self._prefix + line + b"\n" for line in lines)
         if text:
             self._log.write(text)

@@ -8,8 +8,9 @@ import json
 import os
 import time
 
-from job import Job, boot
-from records import claim, now
+from job import Job
+from records import claim, now, replace_durably
+from starts import boot
 
 
 def supervise(folder):
@@ -27,9 +28,7 @@ def supervise(folder):
     claim({"startedAt": now(), "monotonic": int(time.monotonic() * 1000), "boot": boot()})
     print("started", flush=True)
     _close_output()
-    outcome = Job(plan, control).run()
-    if outcome is not None:
-        _write_outcome(outcome)
+    replace_durably("outcome.json", json.dumps(Job(plan, control).run()))
 
 
 def _lock():
@@ -56,12 +55,3 @@ def _close_output():
     null = os.open(os.devnull, os.O_RDWR)
     os.dup2(null, 1)
     os.close(null)
-
-
-def _write_outcome(outcome):
-    path = "outcome.json.%d" % os.getpid()
-    with open(path, "w", encoding="utf-8") as file:
-        json.dump(outcome, file)
-        file.flush()
-        os.fsync(file.fileno())
-    os.rename(path, "outcome.json")

@@ -37,21 +37,17 @@ def _escape(character):
     return character
 
 
-def write_beside(name, record):
-    """Writes the record under a name of this process; the caller links or renames it into place."""
+def write_beside(name, text):
+    """Under a name of this process; the caller links or renames it into place."""
     path = "%s.%d" % (name, os.getpid())
     with open(path, "w", encoding="utf-8") as file:
-        file.write(to_json(record))
-        if name == "exit.json":
-            # The end of a job of hours is worth the milliseconds; without, a loss of power could leave an empty file.
-            file.flush()
-            os.fsync(file.fileno())
+        file.write(text)
     return path
 
 
 def claim(record):
     """Makes `started.json`, whole, unless it is there: whoever makes it is the only one that may start the job."""
-    path = write_beside("started.json", record)
+    path = write_beside("started.json", to_json(record))
     try:
         os.link(path, "started.json")
         return True
@@ -61,5 +57,13 @@ def claim(record):
         os.unlink(path)
 
 
+def replace_durably(name, text):
+    """The end of a job of hours is worth the milliseconds; without, a loss of power could leave an empty file."""
+    path = write_beside(name, text)
+    with open(path, "rb") as file:
+        os.fsync(file.fileno())
+    os.rename(path, name)
+
+
 def write_exit(record):
-    os.rename(write_beside("exit.json", record), "exit.json")
+    replace_durably("exit.json", to_json(record))
