@@ -98,7 +98,8 @@ export async function startFakeDocker(folder: string): Promise<FakeDocker> {
     asked.push({ call, query });
     const other = instead.get(call);
     if (other) other(response, decodeURIComponent(name));
-    else if (call !== 'events' && !containers.has(name)) send(response, 404, { message: `No such container: ${name}` });
+    else if (call !== 'events' && !containers.has(name))
+      send(response, 404, { message: `No such container: ${name}` });
     else answers[call]!(response, name, query);
   });
   const socketPath = join(folder, 'engine.sock');
@@ -110,7 +111,14 @@ export async function startFakeDocker(folder: string): Promise<FakeDocker> {
     instead,
     asked,
     add(name, container = {}) {
-      const made: FakeContainer = { status: 'created', exitCode: 0, error: '', log: [], starts: 0, ...container };
+      const made: FakeContainer = {
+        status: 'created',
+        exitCode: 0,
+        error: '',
+        log: [],
+        starts: 0,
+        ...container,
+      };
       containers.set(name, made);
       return made;
     },

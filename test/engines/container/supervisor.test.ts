@@ -24,7 +24,9 @@ afterEach(async () => {
   await engine.close();
 });
 
-const programs = ['container/supervisor', 'local/python'].map((name) => join(projectRoot, 'src/engines', name));
+const programs = ['container/supervisor', 'local/python'].map((name) =>
+  join(projectRoot, 'src/engines', name),
+);
 
 interface Plan {
   /** Roles by names; their order is that of the starts. */
@@ -54,7 +56,9 @@ async function supervise({ containers = { one: 'main' }, prefix = '', constants 
     ...Object.entries(constants).map(([name, value]) => `assert job.${name}; job.${name} = ${value}`),
     `from supervise import supervise; supervise(${JSON.stringify(job)})`,
   ];
-  const child = spawn(python, ['-I', '-S', '-B', '-c', script.join('\n')], { stdio: ['ignore', 'pipe', 'inherit'] });
+  const child = spawn(python, ['-I', '-S', '-B', '-c', script.join('\n')], {
+    stdio: ['ignore', 'pipe', 'inherit'],
+  });
   supervisors.push(child);
   child.stdout.resume();
   return child;
@@ -250,7 +254,13 @@ describe('a supervisor', () => {
     await supervise({ prefix: 'algo-1: ' });
     await isRunning();
     await until(() => read('log.txt').length > 3_000_000);
-    expect(Math.max(...read('log.txt').split('\n').map(({ length }) => length))).toBeLessThan(1_500_000);
+    expect(
+      Math.max(
+        ...read('log.txt')
+          .split('\n')
+          .map(({ length }) => length),
+      ),
+    ).toBeLessThan(1_500_000);
   });
 
   it('calls a job interrupted whose record of its start was cut by a loss of power', async () => {
