@@ -63,7 +63,10 @@ export async function startFakeDocker(folder: string): Promise<FakeDocker> {
     },
     start: (response, name) => {
       const container = containers.get(name)!;
-      if (container.status === 'running') return send(response, 304);
+      if (container.status === 'running') {
+        send(response, 304);
+        return;
+      }
       container.status = 'running';
       container.starts += 1;
       tell('start', name);
