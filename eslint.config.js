@@ -10,8 +10,12 @@ const layers = {
     typesFrom: ['engines', 'registry', 'storage', 'notify'],
   },
   aws: { folders: ['core'], packages: '@aws-sdk/' },
-  engines: { folders: ['core'], packages: 'node:|zod$|tar-stream$|dockerode$', typesFrom: ['storage'] },
-  registry: { folders: ['core'], packages: 'node:' },
+  engines: {
+    folders: ['core', 'aws'],
+    packages: 'node:|zod$|tar-stream$|dockerode$',
+    typesFrom: ['storage'],
+  },
+  registry: { folders: ['core'], packages: 'node:', typesFrom: ['aws'] },
   storage: { folders: ['core'], packages: 'node:|tar-stream$' },
   notify: { folders: ['core'], packages: 'node:' },
   emulator: { folders: ['core'], packages: 'node:|zod$', typesFrom: ['engines', 'storage'] },
@@ -78,6 +82,19 @@ const awsClient = {
   selector: ':matches(ImportDeclaration, ImportExpression)[source.value=/^@(aws-sdk|smithy)/]',
   message: 'Each AWS client is imported by one file of src/aws.',
 };
+/** The files of src/aws, and what each of them alone imports. */
+const awsClients = {
+  'cloudwatch-logs': 'client-cloudwatch-logs',
+  ecr: 'client-ecr',
+  s3: 'client-s3',
+  sagemaker: 'client-sagemaker',
+  sns: 'client-sns',
+  sts: 'client-sts',
+};
+const otherAwsClients = (own) => ({
+  ...awsClient,
+  selector: `:matches(ImportDeclaration, ImportExpression)[source.value=/^@(aws-sdk|smithy)(?![^a-z]${own}$)/]`,
+});
 const dynamicImport = {
   selector: 'ImportExpression',
   message: 'workflow code and the core import nothing at run time',
@@ -125,7 +142,10 @@ export default tseslint.config(
       'no-restricted-syntax': ['error', ...everywhere, awsClient, dockerLibrary, dynamicImport],
     },
   },
-  { files: ['src/aws/ecr.ts'], rules: { 'no-restricted-syntax': ['error', ...everywhere, dockerLibrary] } },
+  ...Object.entries(awsClients).map(([file, client]) => ({
+    files: [`src/aws/${file}.ts`],
+    rules: { 'no-restricted-syntax': ['error', ...everywhere, dockerLibrary, otherAwsClients(client)] },
+  })),
   {
     files: ['src/engines/container/client.ts'],
     rules: { 'no-restricted-syntax': ['error', ...everywhere, awsClient] },

@@ -221,9 +221,9 @@ export interface RemoteJob {
   /** `TrainingJobStatus` and the like, in SageMaker's words. */
   status: string;
   secondaryStatus: string | null;
-  /** Seconds that AWS charges for, times the instances. Training jobs only. */
+  /** Seconds that AWS charges for, of all instances together. Training jobs only. */
   billableSeconds: number | null;
-  /** Seconds that training took; with spot instances more than is charged for. */
+  /** Seconds that training took, of all instances together; with spot instances more than is charged for. */
   trainingSeconds: number | null;
 }
 

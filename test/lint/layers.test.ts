@@ -190,6 +190,12 @@ const refused: [string, string, string, string][] = [
     importing('loginToEcr', '../aws/ecr.ts'),
     imports,
   ],
+  [
+    'a client of AWS that loads another client',
+    'aws/sts.ts',
+    "export const load = () => import('@aws-sdk/client-sagemaker');\n",
+    'no-restricted-syntax',
+  ],
   ['a client of AWS that imports Node', 'aws/ecr.ts', importing('readFileSync', 'node:fs'), imports],
   [
     'a client of AWS that imports an engine',
@@ -226,6 +232,16 @@ const legal: [string, string, string][] = [
     'activities/heartbeats.ts',
     "import { tmpdir } from 'node:os';\nimport type { Engine } from '../engines/engine.ts';\n\n" +
       'export const describe = (engine: Engine) => `${engine.name} in ${tmpdir()}`;\n',
+  ],
+  [
+    'an engine that imports the type of what asks AWS',
+    'engines/opt-ml.ts',
+    "import type { SageMakerApi } from '../aws/sagemaker.ts';\n\nexport const of = (api: SageMakerApi) => api.call;\n",
+  ],
+  [
+    'a client of AWS that loads its own part of the SDK',
+    'aws/sts.ts',
+    "export const load = () => import('@aws-sdk/client-sts');\n",
   ],
 ];
 

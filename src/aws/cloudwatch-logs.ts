@@ -1,0 +1,104 @@
+import { isAwsError } from '../core/aws-facts.ts';
+import { clientOptions, lazily } from './config.ts';
+import { toSluiceError } from './errors.ts';
+
+export interface LogEvent {
+  /** "algo-1-1700000000" of the stream "<job>/algo-1-1700000000". */
+  stream: string;
+  /** Milliseconds since 1970. */
+  timestamp: number;
+  /** One line, as the job wrote it. */
+  message: string;
+}
+
+/** The log streams of a job: all those of a group whose names begin with the job's. */
+export interface LogStreams {
+  group: string;
+  /** `<job name>/` */
+  prefix: string;
+}
+
+export interface LogsApi {
+  /**
+   * The last lines, oldest first, by one call. None if there is no log yet.
+   * @param from - nothing older is looked at, in milliseconds since 1970.
+   * @throws SluiceError `AccessDenied`, `Throttled`, `ServiceUnavailable`; the reason of the signal.
+   */
+  lastEvents(streams: LogStreams, from: number, count: number, signal?: AbortSignal): Promise<LogEvent[]>;
+  /** All lines, page by page, oldest first. A page may be empty before the last one. */
+  pages(streams: LogStreams, from: number, signal?: AbortSignal): AsyncGenerator<LogEvent[]>;
+}
+
+/** `startFromHead: false` is refused for anything older: CloudWatch Logs, FilterLogEvents. */
+const earliest = Date.UTC(2024, 0, 1);
+
+interface Page {
+  events?:
+    | {
+        logStreamName?: string | undefined;
+        timestamp?: number | undefined;
+        message?: string | undefined;
+      }[]
+    | undefined;
+  nextToken?: string | undefined;
+}
+
+/** @param region - endpoint and credentials are those that the SDK finds. */
+export function createLogsApi(region: string): LogsApi {
+  const load = lazily(async () => {
+    const { CloudWatchLogsClient, FilterLogEventsCommand } = await import('@aws-sdk/client-cloudwatch-logs');
+    return { client: new CloudWatchLogsClient(clientOptions(region)), FilterLogEventsCommand };
+  });
+
+  const filter = async (
+    { group, prefix }: LogStreams,
+    options: { startTime: number; limit?: number; startFromHead: boolean; nextToken?: string },
+    signal?: AbortSignal,
+  ): Promise<Page> => {
+    try {
+      signal?.throwIfAborted();
+      const { client, FilterLogEventsCommand } = await load();
+      const input = { logGroupName: group, logStreamNamePrefix: prefix, ...options };
+      return await client.send(new FilterLogEventsCommand(input), { ...(signal && { abortSignal: signal }) });
+    } catch (error) {
+      signal?.throwIfAborted();
+      const failure = toSluiceError(error, `FilterLogEvents ${group} ${prefix}`);
+      // The group is made with the first log of the account.
+      if (isAwsError(failure, 'ResourceNotFound')) return {};
+      throw failure;
+    }
+  };
+
+  return {
+    async lastEvents(streams, from, count, signal) {
+      const startTime = Math.max(earliest, Math.floor(from));
+      const page = await filter(streams, { startTime, limit: count, startFromHead: false }, signal);
+      return eventsOf(page)
+        .reverse()
+        .sort((a, b) => a.timestamp - b.timestamp)
+        .slice(-count);
+    },
+    async *pages(streams, from, signal) {
+      let token: string | undefined;
+      do {
+        const startTime = Math.floor(from);
+        const page = await filter(
+          streams,
+          { startTime, startFromHead: true, ...(token !== undefined && { nextToken: token }) },
+          signal,
+        );
+        yield eventsOf(page);
+        // The same token again would be for ever.
+        token = page.nextToken === token ? undefined : page.nextToken;
+      } while (token !== undefined);
+    },
+  };
+}
+
+function eventsOf({ events = [] }: Page): LogEvent[] {
+  return events.map(({ logStreamName = '', timestamp = 0, message = '' }) => ({
+    stream: logStreamName.split('/').slice(1).join('/'),
+    timestamp,
+    message: message.replace(/\r?\n$/, ''),
+  }));
+}

@@ -1,0 +1,26 @@
+import type { LogsApi } from '../../aws/cloudwatch-logs.ts';
+import { logConsoleUrl, logGroup } from './console.ts';
+import type { Description } from './descriptions.ts';
+import type { JobKind } from './requests.ts';
+
+const lines = 20;
+const patienceMs = 15_000;
+
+/** The last lines of a job's log, by one call. What fails here is one line of it, and never hides why the job failed. */
+export async function logTail(
+  logs: LogsApi,
+  kind: JobKind,
+  name: string,
+  { arn, createdAt }: Pick<Description, 'arn' | 'createdAt'>,
+): Promise<string[]> {
+  const streams = { group: logGroup(kind), prefix: `${name}/` };
+  try {
+    const signal = AbortSignal.timeout(patienceMs);
+    const events = await logs.lastEvents(streams, createdAt.getTime(), lines, signal);
+    const hosts = new Set(events.map(({ stream }) => stream)).size;
+    return events.map(({ stream, message }) => (hosts > 1 ? `${stream}: ${message}` : message));
+  } catch (error) {
+    const where = logConsoleUrl(kind, arn);
+    return [`its log was not to be had: ${(error as Error).message}${where === null ? '' : ` (${where})`}`];
+  }
+}

@@ -1,0 +1,43 @@
+import type { SageMakerOperation } from '../../aws/sagemaker.ts';
+import type { JobRequest } from '../../core/jobs.ts';
+import { requestHash } from '../local/request-hash.ts';
+import { tagValue } from './tags.ts';
+
+export type JobKind = JobRequest['kind'];
+
+export interface AwsRequest {
+  operation: SageMakerOperation;
+  input: Record<string, unknown>;
+}
+
+/** The tag by which a job is known to be made from one request and no other. */
+export const requestHashTag = 'sluice:request-hash';
+
+/** The body of the request is SageMaker's already; it lacks the name, and whose job it is. */
+export function createRequest(name: string, job: JobRequest): AwsRequest {
+  const tags = { ...job.tags, [requestHashTag]: requestHash(job) };
+  return {
+    operation: `Create${job.kind}Job`,
+    input: {
+      [`${job.kind}JobName`]: name,
+      ...job.body,
+      Tags: Object.entries(tags).map(([Key, value]) => ({ Key, Value: tagValue(value) })),
+    },
+  };
+}
+
+export const describeRequest = (kind: JobKind, name: string): AwsRequest => ({
+  operation: `Describe${kind}Job`,
+  input: { [`${kind}JobName`]: name },
+});
+
+export const stopRequest = (kind: JobKind, name: string): AwsRequest => ({
+  operation: `Stop${kind}Job`,
+  input: { [`${kind}JobName`]: name },
+});
+
+/** A job has at most 50 tags, which is one page. */
+export const tagsRequest = (arn: string): AwsRequest => ({
+  operation: 'ListTags',
+  input: { ResourceArn: arn },
+});

@@ -1,0 +1,62 @@
+import type { JobRequest } from '../../core/jobs.ts';
+import type { Clock } from './clock.ts';
+import type { Description } from './descriptions.ts';
+
+/** So long a job may be unknown after it was made, or after a request to make it was lost. */
+const visibleAfterMs = 60_000;
+const freshForMs = 5_000;
+
+/** What this worker knows of a job beyond what SageMaker says. Another worker, without it, does the same with a few more calls. */
+export interface SeenJob {
+  readonly maxRuntimeSeconds: number;
+  /** It was made, or it may have been: from now on it appears within a minute. */
+  sent(): void;
+  /** SageMaker takes no such job, and has none. */
+  refused(): void;
+  readonly isRefused: boolean;
+  /** Whether "not found" may be a lie. */
+  mayAppear(): boolean;
+  /** What was just learnt of it, for the next look. */
+  tell(job: Description): void;
+  takeNews(): Description | null;
+}
+
+export interface SeenJobs {
+  get(name: string): SeenJob | undefined;
+  remember(name: string, job: JobRequest): SeenJob;
+  forget(name: string): void;
+}
+
+export function createSeenJobs(clock: Clock): SeenJobs {
+  const jobs = new Map<string, SeenJob>();
+  return {
+    get: (name) => jobs.get(name),
+    remember(name, { local }) {
+      const job = createSeenJob(local.maxRuntimeSeconds, clock);
+      jobs.set(name, job);
+      return job;
+    },
+    forget: (name) => void jobs.delete(name),
+  };
+}
+
+function createSeenJob(maxRuntimeSeconds: number, clock: Clock): SeenJob {
+  let sentAt = -Infinity;
+  let isRefused = false;
+  let news: { job: Description; at: number } | null = null;
+  return {
+    maxRuntimeSeconds,
+    sent: () => void (sentAt = clock.now()),
+    refused: () => void (isRefused = true),
+    get isRefused() {
+      return isRefused;
+    },
+    mayAppear: () => clock.now() - sentAt < visibleAfterMs,
+    tell: (job) => void (news = { job, at: clock.now() }),
+    takeNews() {
+      const last = news;
+      news = null;
+      return last !== null && clock.now() - last.at < freshForMs ? last.job : null;
+    },
+  };
+}
