@@ -116,5 +116,5 @@ function phaseOf({ status, secondaryStatus, startedAt }: Description): string {
   if (status === 'InProgress' && secondaryStatus === null) return startedAt === null ? 'starting' : 'running';
   if (secondaryStatus === 'Interrupted') return 'interrupted, waiting for spot instances';
   const word = status === 'InProgress' ? secondaryStatus : status;
-  return (word ?? '').replace(/(?<=[a-z])(?=[A-Z])/g, ' ').toLowerCase();
+  return (word ?? '').replace(/(?<=[a-z])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])/g, ' ').toLowerCase();
 }

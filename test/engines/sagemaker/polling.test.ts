@@ -4,7 +4,7 @@ import { pollIntervalMs } from '../../../src/engines/sagemaker/polling.ts';
 /** When a job of `hours` is looked at, in seconds, until a look sees its end. */
 function looks(hours: number, random: () => number): number[] {
   const times: number[] = [];
-  for (let at = 0; at < hours * 3_600_000; ) {
+  for (let at = 0; at < hours * 3_600_000;) {
     at += pollIntervalMs(at, undefined, random());
     times.push(at / 1000);
   }

@@ -1,0 +1,81 @@
+import { readFileSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
+import fc from 'fast-check';
+import { format, resolveConfig } from 'prettier';
+import { describe, expect, it } from 'vitest';
+import { jobRequest } from '../../../src/core/jobs.ts';
+import {
+  createRequest,
+  describeRequest,
+  requestHashTag,
+  stopRequest,
+  tagsRequest,
+} from '../../../src/engines/sagemaker/requests.ts';
+import { tagText, tagValue } from '../../../src/engines/sagemaker/tags.ts';
+
+/** The plan's own requests, of a pipeline with every setting. */
+const jobOf = (step: string) =>
+  jobRequest.parse(
+    JSON.parse(readFileSync(new URL(`../../core/fixtures/online-${step}.json`, import.meta.url), 'utf8')),
+  );
+const steps = ['preprocess', 'train', 'evaluate', 'transform'];
+
+describe('the request that creates a job', () => {
+  it.each(steps)('of %s with every setting is the one on file', async (step) => {
+    // `vitest --update` writes them anew; look at the difference before you commit it.
+    const name = `fixtures/create-${step}.json`;
+    const style = await resolveConfig(fileURLToPath(new URL(name, import.meta.url)));
+    const request = createRequest(`abalone-${step}-1`, jobOf(step));
+    await expect(await format(JSON.stringify(request), { ...style, parser: 'json' })).toMatchFileSnapshot(
+      name,
+    );
+  });
+
+  it.each(steps)('of %s is the body of the plan, a name and tags, and nothing else', (step) => {
+    const job = jobOf(step);
+    const { operation, input } = createRequest('abalone-1', job);
+    const { [`${job.kind}JobName`]: name, Tags: tags, ...body } = input;
+    expect(operation).toBe(`Create${job.kind}Job`);
+    expect({ name, body }).toEqual({ name: 'abalone-1', body: job.body });
+    expect(tags).toContainEqual({ Key: requestHashTag, Value: expect.stringMatching(/^[0-9a-f]{64}$/) });
+    expect(tags).toContainEqual({ Key: 'sluice:step', Value: step });
+  });
+
+  it('has another hash for another request, and the same for the same', () => {
+    const hashOf = (job: ReturnType<typeof jobOf>) =>
+      (createRequest('abalone-1', job).input.Tags as { Key: string; Value: string }[]).find(
+        ({ Key }) => Key === requestHashTag,
+      )!.Value;
+    const job = jobOf('train');
+    expect(hashOf(structuredClone(job))).toBe(hashOf(job));
+    expect(hashOf({ ...job, tags: { ...job.tags, team: 'b' } })).not.toBe(hashOf(job));
+  });
+});
+
+describe('the other requests', () => {
+  it.each(['Processing', 'Training', 'Transform'] as const)('name the %s job and nothing else', (kind) => {
+    const input = { [`${kind}JobName`]: 'abalone-1' };
+    expect(describeRequest(kind, 'abalone-1')).toEqual({ operation: `Describe${kind}Job`, input });
+    expect(stopRequest(kind, 'abalone-1')).toEqual({ operation: `Stop${kind}Job`, input });
+  });
+
+  it('ask for tags by the ARN', () => {
+    expect(tagsRequest('arn:x')).toEqual({ operation: 'ListTags', input: { ResourceArn: 'arn:x' } });
+  });
+});
+
+describe('the value of a tag', () => {
+  it('says what was meant, whatever it was, in characters that AWS takes', () => {
+    fc.assert(
+      fc.property(fc.string({ unit: 'grapheme' }), (text) => {
+        expect(tagValue(text)).toMatch(/^[\p{L}\p{Z}\p{N}_.:/=+\-@]*$/u);
+        expect(tagText(tagValue(text))).toBe(text);
+      }),
+    );
+  });
+
+  it('leaves the usual identifiers as they are', () => {
+    const usual = 'abalone-1/nightly_2026.11.25T04:00:00Z+user@example.org Zürich';
+    expect(tagValue(usual)).toBe(usual);
+  });
+});
