@@ -11,9 +11,9 @@ const layers = {
   },
   aws: { folders: ['core'], packages: '@aws-sdk/' },
   engines: {
-    folders: ['core', 'aws'],
+    folders: ['core'],
     packages: 'node:|zod$|tar-stream$|dockerode$',
-    typesFrom: ['storage'],
+    typesFrom: ['aws', 'storage'],
   },
   registry: { folders: ['core'], packages: 'node:', typesFrom: ['aws'] },
   storage: { folders: ['core'], packages: 'node:|tar-stream$' },

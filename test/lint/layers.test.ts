@@ -236,7 +236,7 @@ const legal: [string, string, string][] = [
   [
     'an engine that imports the type of what asks AWS',
     'engines/opt-ml.ts',
-    "import type { SageMakerApi } from '../aws/sagemaker.ts';\n\nexport const of = (api: SageMakerApi) => api.call;\n",
+    "import type { SageMakerApi } from '../aws/sagemaker.ts';\n\nexport const lists = (api: SageMakerApi) => api.call('ListTags', {});\n",
   ],
   [
     'a client of AWS that loads its own part of the SDK',
