@@ -45,7 +45,6 @@ export async function runJob(
       const state = await engine.describe(ref, context.cancellationSignal);
       if (state.status !== 'running') return outcome(ref, state);
       tell({ ...ref, phase: state.phase, ...(state.remote && { remote: state.remote }) });
-      if (isOverdue(request, state.startedAt)) await stopOverdue(engine, ref, request);
       await context.sleep(engine.pollIntervalMs(Date.now() - adopted, remainingMs(request, state)));
     }
   } catch (error) {
@@ -75,24 +74,6 @@ export async function stopJob(engine: Engine, ref: JobRef): Promise<void> {
     await pause(engine.pollIntervalMs(Date.now() - asked));
   }
   log.info('job is over', { jobName: ref.name, engine: ref.engine });
-}
-
-/** A transform job of SageMaker knows no maximum run time, so who watches it looks; of all others the engine does. */
-function isOverdue({ kind, local }: JobRequest, startedAt: string | null): boolean {
-  if (kind !== 'Transform' || startedAt === null) return false;
-  return Date.now() - Date.parse(startedAt) > (local.maxRuntimeSeconds + overdueSlackSeconds) * 1000;
-}
-
-/** Local engines enforce the time themselves, to the second. */
-const overdueSlackSeconds = 60;
-
-async function stopOverdue(engine: Engine, ref: JobRef, { local }: JobRequest): Promise<never> {
-  await stopJob(engine, ref);
-  throw new SluiceError(
-    'JobTimedOut',
-    `${ref.name} ran longer than maxRuntimeSeconds (${local.maxRuntimeSeconds}) and was stopped`,
-    { details: { ...ref } },
-  );
 }
 
 function outcome(ref: JobRef, state: Exclude<JobState, { status: 'running' }>): JobResult {

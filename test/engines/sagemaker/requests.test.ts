@@ -1,6 +1,5 @@
 import { readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
-import fc from 'fast-check';
 import { format, resolveConfig } from 'prettier';
 import { describe, expect, it } from 'vitest';
 import { jobRequest } from '../../../src/core/jobs.ts';
@@ -11,7 +10,6 @@ import {
   stopRequest,
   tagsRequest,
 } from '../../../src/engines/sagemaker/requests.ts';
-import { tagText, tagValue } from '../../../src/engines/sagemaker/tags.ts';
 
 /** The plan's own requests, of a pipeline with every setting. */
 const jobOf = (step: string) =>
@@ -64,18 +62,9 @@ describe('the other requests', () => {
   });
 });
 
-describe('the value of a tag', () => {
-  it('says what was meant, whatever it was, in characters that AWS takes', () => {
-    fc.assert(
-      fc.property(fc.string({ unit: 'grapheme' }), (text) => {
-        expect(tagValue(text)).toMatch(/^[\p{L}\p{Z}\p{N}_.:/=+\-@]*$/u);
-        expect(tagText(tagValue(text))).toBe(text);
-      }),
-    );
-  });
-
-  it('leaves the usual identifiers as they are', () => {
-    const usual = 'abalone-1/nightly_2026.11.25T04:00:00Z+user@example.org Zürich';
-    expect(tagValue(usual)).toBe(usual);
-  });
+it('tags of ours carry any text, tags of the user are taken as they are', () => {
+  const job = { ...jobOf('train'), tags: { 'sluice:workflow-id': 'a=b#1', team: 'a=b' } };
+  const { Tags: tags } = createRequest('a', job).input;
+  expect(tags).toContainEqual({ Key: 'sluice:workflow-id', Value: 'a=3db=231' });
+  expect(tags).toContainEqual({ Key: 'team', Value: 'a=b' });
 });
