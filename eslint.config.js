@@ -80,13 +80,14 @@ const dockerLibrary = {
 };
 const awsClient = {
   selector: ':matches(ImportDeclaration, ImportExpression)[source.value=/^@(aws-sdk|smithy)/]',
-  message: 'Each AWS client is imported by one file of src/aws.',
+  message: 'Each AWS client is imported by its file of src/aws.',
 };
-/** The files of src/aws, and what each of them alone imports. */
+/** The files of src/aws, and the one client that each imports. */
 const awsClients = {
   'cloudwatch-logs': 'client-cloudwatch-logs',
   ecr: 'client-ecr',
   s3: 'client-s3',
+  buckets: 'client-s3',
   sagemaker: 'client-sagemaker',
   sns: 'client-sns',
   sts: 'client-sts',

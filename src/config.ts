@@ -5,6 +5,7 @@ import { fileURLToPath } from 'node:url';
 import { z } from 'zod';
 import { SluiceError } from './core/errors.ts';
 import { parseWith } from './core/problems.ts';
+import { sessionSettings } from './core/session.ts';
 
 /** The folder of the project: where `images/` and `package.json` are. */
 export const projectFolder = dirname(dirname(fileURLToPath(import.meta.url)));
@@ -28,6 +29,8 @@ const environment = z.object({
   SLUICE_BASE_IMAGE: z.string().min(1).optional(),
   SLUICE_LOCAL_SLOTS: count.optional(),
   SLUICE_PYTHON: z.string().min(1).optional(),
+  SLUICE_ROLE: sessionSettings.shape.role,
+  SLUICE_BUCKET: sessionSettings.shape.bucket,
   SLUICE_LOG_LEVEL: z.enum(['trace', 'debug', 'info', 'warn', 'error']).default('info'),
   SLUICE_LOG_FORMAT: z.enum(['json', 'pretty']).optional(),
   SLUICE_SHUTDOWN_SECONDS: number.pipe(z.number().min(0)).default(10),
@@ -83,6 +86,9 @@ export interface Config {
   logLevel: 'trace' | 'debug' | 'info' | 'warn' | 'error';
   logFormat: 'json' | 'pretty';
   docker: DockerSettings;
+  /** Of pipelines in AWS that say no other: the name or ARN of the role that jobs run under, and the bucket. */
+  role: string | null;
+  bucket: string | null;
   /** How long activities that are no jobs may take to end after SIGTERM. */
   shutdownSeconds: number;
 }
@@ -111,6 +117,8 @@ export function readConfig(
     python: settings.SLUICE_PYTHON ?? toolchain?.python ?? null,
     temporalCli: settings.TEMPORAL_CLI_PATH ?? toolchain?.temporal ?? null,
     docker: dockerSettings(settings),
+    role: settings.SLUICE_ROLE ?? null,
+    bucket: settings.SLUICE_BUCKET ?? null,
     logLevel: settings.SLUICE_LOG_LEVEL,
     logFormat: settings.SLUICE_LOG_FORMAT ?? (process.stderr.isTTY ? 'pretty' : 'json'),
     shutdownSeconds: settings.SLUICE_SHUTDOWN_SECONDS,

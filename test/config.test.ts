@@ -31,6 +31,8 @@ describe('without any variable', () => {
       logLevel: 'info',
       logFormat: process.stderr.isTTY ? 'pretty' : 'json',
       shutdownSeconds: 10,
+      role: null,
+      bucket: null,
     });
   });
 });
@@ -73,6 +75,8 @@ describe('a variable', () => {
       SLUICE_PROCESS_ISOLATION: 'none',
       SLUICE_LOCAL_SLOTS: '3',
       SLUICE_PYTHON: '/usr/bin/python3',
+      SLUICE_ROLE: 'Jobs',
+      SLUICE_BUCKET: 'shellfish',
       SLUICE_LOG_LEVEL: 'debug',
       SLUICE_LOG_FORMAT: 'pretty',
       SLUICE_SHUTDOWN_SECONDS: '0.5',
@@ -87,6 +91,8 @@ describe('a variable', () => {
       logFormat: 'pretty',
       shutdownSeconds: 0.5,
       temporalCli: '/usr/bin/temporal',
+      role: 'Jobs',
+      bucket: 'shellfish',
     });
   });
 
@@ -103,6 +109,9 @@ describe('a variable', () => {
     ['SLUICE_LOCAL_SLOTS', ''],
     ['SLUICE_LOCAL_SLOTS', 'Infinity'],
     ['SLUICE_PYTHON', ''],
+    ['SLUICE_ROLE', ''],
+    ['SLUICE_ROLE', 'arn:aws:iam::1:user/ann'],
+    ['SLUICE_BUCKET', 'Not_A_Bucket'],
     ['SLUICE_LOG_LEVEL', 'INFO'],
     ['SLUICE_LOG_LEVEL', 'silent'],
     ['SLUICE_LOG_FORMAT', 'xml'],

@@ -10,7 +10,7 @@ export interface AwsFacts {
 }
 
 /** Whether an error is AWS's answer of one of these codes; `ResourceInUse` and `ResourceInUseException` are the same. */
-export function isAwsError(error: unknown, ...codes: readonly string[]): error is SluiceError {
+export function isAwsError(error: unknown, ...codes: readonly string[]): boolean {
   if (!(error instanceof SluiceError)) return false;
   const { awsCode } = error.details;
   return codes.some((code) => code === awsCode || `${code}Exception` === awsCode);

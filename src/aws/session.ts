@@ -1,0 +1,106 @@
+import { SluiceError } from '../core/errors.ts';
+import type { ResolvedSession, SessionSettings } from '../core/session.ts';
+import { quote } from '../core/wording.ts';
+import type { BucketsApi } from './buckets.ts';
+import type { CallerIdentity, StsApi } from './sts.ts';
+
+export interface SessionOptions {
+  sts: StsApi;
+  buckets: BucketsApi;
+  /** What the worker's environment says, for pipelines that leave it out. */
+  defaults: { role: string | null; bucket: string | null };
+}
+
+export type OpenSession = (settings: SessionSettings, signal: AbortSignal) => Promise<ResolvedSession>;
+
+const defaultPrefix = 'sluice';
+
+/**
+ * Finds out where in AWS a run takes place: what the file says, else the environment, else the AWS configuration; and looks
+ * whether it is all there. The default bucket is made if it is missing, as the SageMaker SDK does; no other is.
+ *
+ * @throws SluiceError `InvalidInput` for what is missing or wrong, `AccessDenied` without credentials or permission,
+ * `CredentialsExpired` and `ServiceUnavailable` for what may be mended meanwhile.
+ */
+export function createOpenSession({ sts, buckets, defaults }: SessionOptions): OpenSession {
+  return async (settings, signal) => {
+    const region = settings.region ?? (await sts.configuredRegion());
+    if (region === null) {
+      throw new SluiceError(
+        'InvalidInput',
+        'No region is set for mode "sagemaker": set session.region, AWS_REGION, or the region of the AWS profile',
+      );
+    }
+    const identity = await identify(sts, region, signal);
+    const roleArn = resolveRole(settings.role ?? defaults.role, identity);
+    const bucket = await resolveBucket(settings.bucket ?? defaults.bucket, {
+      region,
+      identity,
+      buckets,
+      signal,
+    });
+    const { accountId } = identity;
+    return { region, accountId, roleArn, bucket, prefix: settings.prefix ?? defaultPrefix };
+  };
+}
+
+async function identify(sts: StsApi, region: string, signal: AbortSignal): Promise<CallerIdentity> {
+  try {
+    return await sts.getCallerIdentity(region, signal);
+  } catch (error) {
+    const isForWant =
+      error instanceof SluiceError && String(error.details.awsCode).endsWith('CredentialsProviderError');
+    // In the middle of a run it is worth waiting for them; before it, whoever started it should know at once.
+    throw isForWant ? new SluiceError('AccessDenied', error.message, { cause: error }) : error;
+  }
+}
+
+function resolveRole(role: string | null, { accountId, partition }: CallerIdentity): string {
+  if (role === null) {
+    throw new SluiceError(
+      'InvalidInput',
+      'No role is set for mode "sagemaker": set session.role or SLUICE_ROLE to the name or ARN of the IAM role that jobs run ' +
+        'under (it must trust sagemaker.amazonaws.com)',
+    );
+  }
+  if (!role.startsWith('arn:')) return `arn:${partition}:iam::${accountId}:role/${role}`;
+  const owner = role.split(':')[4];
+  if (owner === accountId) return role;
+  throw new SluiceError(
+    'InvalidInput',
+    `The role ${quote(role)} is of account ${owner ?? '?'}, the credentials of the worker are of ${accountId}: SageMaker takes ` +
+      'roles of its own account only',
+  );
+}
+
+interface Whereabouts {
+  region: string;
+  identity: CallerIdentity;
+  buckets: BucketsApi;
+  signal: AbortSignal;
+}
+
+async function resolveBucket(
+  configured: string | null,
+  { region, identity: { accountId }, buckets, signal }: Whereabouts,
+): Promise<string> {
+  const isDefault = configured === null;
+  const bucket = configured ?? `sagemaker-${region}-${accountId}`;
+  // Its name can be guessed: somebody else may have made it, to see what comes.
+  const found = await buckets.find(bucket, region, isDefault ? accountId : null, signal);
+  if (found === null) {
+    if (!isDefault) {
+      throw new SluiceError(
+        'InvalidInput',
+        `There is no bucket ${quote(bucket)}: correct session.bucket or SLUICE_BUCKET, or make it (aws s3 mb s3://${bucket} --region ${region})`,
+      );
+    }
+    await buckets.create(bucket, region, signal);
+  } else if (found.region !== null && found.region !== region) {
+    throw new SluiceError(
+      'InvalidInput',
+      `The bucket ${quote(bucket)} is in ${found.region}, the session in ${region}: SageMaker takes buckets of its own region only`,
+    );
+  }
+  return bucket;
+}
