@@ -18,8 +18,8 @@ let buckets: ReturnType<typeof createBuckets>;
 
 /** Buckets by name, with owner and region. */
 function createBuckets() {
-  const all = new Map([
-    ['shellfish', { owner: account, region: 'us-east-1' as string | null }],
+  const all = new Map<string, { owner: string; region: string | null }>([
+    ['shellfish', { owner: account, region: 'us-east-1' }],
     ['abroad', { owner: account, region: 'eu-west-1' }],
     ['somewhere', { owner: account, region: null }],
     ['of-others', { owner: '999999999999', region: 'us-east-1' }],
