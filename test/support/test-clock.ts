@@ -12,6 +12,7 @@ export function createTestClock(): TestClock {
   /** What was woken goes on in microtasks, and may wait again. */
   const settle = () => new Promise<void>((resolve) => setImmediate(resolve));
   return {
+    speed: 1,
     now: () => now,
     date: () => now,
     wait: (milliseconds, signal) =>

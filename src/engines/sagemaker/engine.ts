@@ -57,7 +57,8 @@ export function createSageMakerEngine({
     ensure: (name, job, signal) => ensure(tools, name, job, signal),
     describe: (ref, signal) => describe(tools, ref, signal),
     stop: (ref) => stopJob(tools, kindOf(ref), ref.name),
-    pollIntervalMs,
+    pollIntervalMs: (elapsedMs, remainingMs = Infinity) =>
+      pollIntervalMs(elapsedMs * clock.speed, remainingMs * clock.speed) / clock.speed,
   };
 }
 
