@@ -23,6 +23,9 @@ const modelPackageRequest = z.object({
   clientToken: z.string(),
   modelName: z.string(),
   inference: modelBody.shape.PrimaryContainer,
+  /** MIME types that the model takes and gives, as far as the pipeline says. */
+  contentType: z.string().default('text/csv'),
+  accept: z.string().default('text/csv'),
   metric: z.object({
     name: z.string(),
     value: z.number(),

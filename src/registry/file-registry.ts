@@ -6,13 +6,13 @@ import { modelBody } from '../core/jobs.ts';
 import { parseWith } from '../core/problems.ts';
 import { modelPackage, type ModelPackage } from '../core/registry.ts';
 import { createRecord, readRecord, recordMode } from './records.ts';
-import type { Registry } from './registry.ts';
+import type { LocalRegistry } from './registry.ts';
 
 const asModel = (value: unknown) => parseWith('it', modelBody, value);
 const asPackage = (value: unknown) => parseWith('it', modelPackage, value);
 
 /** The registry as files: `models/<name>.json` and `packages/<pipeline>/<group>/<version>.json` below `folder`. */
-export function createFileRegistry(folder: string): Registry {
+export function createFileRegistry(folder: string): LocalRegistry {
   const models = join(folder, 'models');
   const packages = join(folder, 'packages');
 

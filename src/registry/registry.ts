@@ -5,9 +5,20 @@ import type { ModelPackage, ModelPackageRequest } from '../core/registry.ts';
 export interface Registry {
   /** Keeps a model under its name; the same model again is no error. @throws SluiceError `SpecMismatch` for another one. */
   createModel(name: string, model: ModelBody): Promise<void>;
+  /** Adds a version to the group, or returns the one that this client token made. */
+  register(request: ModelPackageRequest): Promise<RegisteredVersion>;
+}
+
+export interface RegisteredVersion {
+  group: string;
+  version: number;
+  approvalStatus: string;
+}
+
+/** The registry of this machine, which the local engines look models up in. */
+export interface LocalRegistry extends Registry {
   /** @throws SluiceError `InvalidInput` when there is none of that name. */
   findModel(name: string): Promise<ModelBody>;
-  /** Adds a version to the group, or returns the one that this client token made. */
   register(request: ModelPackageRequest): Promise<ModelPackage>;
   /** Every version, by pipeline, group and version. */
   list(): Promise<ModelPackage[]>;

@@ -96,6 +96,8 @@ export async function registerModel(run: Run, model: CreatedModel, value: number
         clientToken: runId,
         modelName: model.name,
         inference: model.body.PrimaryContainer,
+        contentType: pipeline.steps.transform?.contentType ?? 'text/csv',
+        accept: pipeline.steps.transform?.accept ?? 'text/csv',
         metric: { ...metricOf(run), value, reportUri: reportUri(run.plan) },
         lineage: { ...lineage, data: await run.data },
         tags: pipeline.tags,

@@ -17,6 +17,8 @@ const request = (clientToken: string, changes: Partial<ModelPackageRequest> = {}
   pipeline: 'abalone',
   group: 'models',
   tags: {},
+  contentType: 'text/csv',
+  accept: 'text/csv',
   approvalStatus: 'PendingManualApproval',
   clientToken,
   modelName: 'model-1',

@@ -8,12 +8,14 @@ import {
   Worker,
   type WorkflowBundleWithSourceMap,
 } from '@temporalio/worker';
+import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import type { Dependencies } from '../../src/activities/dependencies.ts';
 import { createActivities } from '../../src/activities/index.ts';
 import type { Json } from '../../src/core/expressions.ts';
 import { localTaskQueue, searchAttributes, type RunReport } from '../../src/core/run.ts';
+import { createFileRegistry } from '../../src/registry/file-registry.ts';
 import { createFakeEngine, endless, type FakeEngine } from '../support/fake-engine.ts';
 import { smallPipeline } from '../support/pipelines.ts';
 import { startTemporal } from '../support/temporal.ts';
@@ -169,7 +171,7 @@ describe('a run that is accepted', () => {
       },
     );
     await run(pipeline, { parameters: { depth: 5 } });
-    const [version] = await makeDependencies(world.root, engine).registry.list();
+    const [version] = await createFileRegistry(join(world.root, '.sluice', 'registry')).list();
     expect(version).toMatchObject({
       pipeline: 'small',
       group: 'small',

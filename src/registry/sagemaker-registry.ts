@@ -1,0 +1,107 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { z } from 'zod';
+import { isAwsError } from '../core/aws-facts.ts';
+import { SluiceError } from '../core/errors.ts';
+import type { ModelBody } from '../core/jobs.ts';
+import { groupRequest, packageRequest } from './package-requests.ts';
+import type { Registry } from './registry.ts';
+
+type Operation =
+  | 'CreateModel'
+  | 'DescribeModel'
+  | 'CreateModelPackageGroup'
+  | 'DescribeModelPackageGroup'
+  | 'CreateModelPackage';
+
+/** Sends a request to SageMaker, and again where it had no answer: all of them may be repeated. */
+export type RegistryCall = (request: {
+  operation: Operation;
+  input: Record<string, unknown>;
+}) => Promise<Record<string, unknown>>;
+
+const groupPollMs = 2000;
+const groupPatienceMs = 120_000;
+
+/** Models and model packages of Amazon SageMaker. */
+export function createSageMakerRegistry(call: RegistryCall): Registry {
+  return {
+    async createModel(name, model) {
+      try {
+        await call({ operation: 'CreateModel', input: { ModelName: name, ...model } });
+      } catch (error) {
+        // A model of that name is a ValidationException like any other, so what is there decides what it meant.
+        if (!isAwsError(error, 'Validation')) throw error;
+        const found = await lookFor(call, 'DescribeModel', { ModelName: name });
+        if (found === null) throw error;
+        if (isSameModel(found, model)) return;
+        throw new SluiceError(
+          'SpecMismatch',
+          `Model ${name} exists already in SageMaker and was made from another request`,
+          { details: { modelName: name } },
+        );
+      }
+    },
+
+    async register(request) {
+      await ensureGroup(call, groupRequest(request));
+      const answer = await call({ operation: 'CreateModelPackage', input: packageRequest(request) });
+      const { ModelPackageArn: arn } = z.object({ ModelPackageArn: z.string() }).parse(answer);
+      return {
+        group: request.group,
+        version: Number(arn.slice(arn.lastIndexOf('/') + 1)),
+        approvalStatus: request.approvalStatus,
+      };
+    },
+  };
+}
+
+async function lookFor(
+  call: RegistryCall,
+  operation: Operation,
+  input: Record<string, unknown>,
+): Promise<Record<string, unknown> | null> {
+  try {
+    return await call({ operation, input });
+  } catch (error) {
+    if (isAwsError(error, 'ResourceNotFound', 'Validation')) return null;
+    throw error;
+  }
+}
+
+/** What SageMaker adds of its own (`Mode`, `ModelDataSource`) is no difference. */
+function isSameModel(found: Record<string, unknown>, model: ModelBody): boolean {
+  const { PrimaryContainer: container, ...rest } = model;
+  return contains(found.PrimaryContainer, container) && contains(found, rest);
+}
+
+function contains(found: unknown, wanted: unknown): boolean {
+  if (typeof wanted !== 'object' || wanted === null) return found === wanted;
+  const inner = (found ?? {}) as Record<string, unknown>;
+  return Object.entries(wanted).every(([key, value]) => contains(inner[key], value));
+}
+
+/** A group takes versions once it is completed. Several runs may make it at once. */
+async function ensureGroup(call: RegistryCall, request: ReturnType<typeof groupRequest>): Promise<void> {
+  const { ModelPackageGroupName: name } = request;
+  const look = () => lookFor(call, 'DescribeModelPackageGroup', { ModelPackageGroupName: name });
+  let found = await look();
+  if (found === null) {
+    await call({ operation: 'CreateModelPackageGroup', input: request }).catch(async (error: unknown) => {
+      found = isAwsError(error, 'Validation', 'Conflict', 'ResourceInUse') ? await look() : null;
+      if (found === null) throw error;
+    });
+  }
+  for (const started = Date.now(); ;) {
+    const status = (found ?? (await look()))?.ModelPackageGroupStatus;
+    if (status === 'Completed') return;
+    if (status === 'Failed' || status === 'DeleteFailed' || Date.now() - started > groupPatienceMs) {
+      throw new SluiceError(
+        'ServiceUnavailable',
+        `The model package group ${name} is ${String(status ?? 'not to be found')}; it takes versions when it is Completed`,
+        { details: { group: name } },
+      );
+    }
+    found = null;
+    await sleep(groupPollMs);
+  }
+}
