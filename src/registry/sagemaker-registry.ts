@@ -1,5 +1,4 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { z } from 'zod';
 import { isAwsError } from '../core/aws-facts.ts';
 import { SluiceError } from '../core/errors.ts';
 import type { ModelBody } from '../core/jobs.ts';
@@ -45,7 +44,7 @@ export function createSageMakerRegistry(call: RegistryCall): Registry {
     async register(request) {
       await ensureGroup(call, groupRequest(request));
       const answer = await call({ operation: 'CreateModelPackage', input: packageRequest(request) });
-      const { ModelPackageArn: arn } = z.object({ ModelPackageArn: z.string() }).parse(answer);
+      const arn = String(answer.ModelPackageArn);
       return {
         group: request.group,
         version: Number(arn.slice(arn.lastIndexOf('/') + 1)),
@@ -97,7 +96,7 @@ async function ensureGroup(call: RegistryCall, request: ReturnType<typeof groupR
     if (status === 'Failed' || status === 'DeleteFailed' || Date.now() - started > groupPatienceMs) {
       throw new SluiceError(
         'ServiceUnavailable',
-        `The model package group ${name} is ${String(status ?? 'not to be found')}; it takes versions when it is Completed`,
+        `The model package group ${name} is ${typeof status === 'string' ? status : 'not to be found'}; it takes versions when it is Completed`,
         { details: { group: name } },
       );
     }
