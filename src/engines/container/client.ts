@@ -16,6 +16,7 @@ export interface ImageInfo {
 }
 
 export interface ContainerInfo {
+  id: string;
   name: string;
   labels: Readonly<Record<string, string>>;
   /** "created", "running", "exited", … */
@@ -44,6 +45,8 @@ export interface ContainerClient {
   build(context: Readable, options: BuildOptions, progress: Progress): Promise<void>;
   /** False if there is a container of that name. */
   create(name: string, body: CreateBody): Promise<boolean>;
+  /** False if there is another container of that name. */
+  rename(name: string, to: string): Promise<boolean>;
   inspect(name: string): Promise<ContainerInfo | null>;
   list(labels: readonly string[]): Promise<ListedContainer[]>;
   /** Unpacks a tar stream in the container, started or not. */
@@ -52,10 +55,17 @@ export interface ContainerClient {
   getArchive(name: string, path: string): Promise<Readable | null>;
   /** What is at a path of the container, started or not; null if nothing is. */
   statPath(name: string, path: string): Promise<PathInfo | null>;
-  /** Kills it if need be; no error if there is none. */
+  /** By name or id. Kills it if need be; no error if there is none. */
   remove(name: string): Promise<void>;
   createNetwork(name: string, labels: Readonly<Record<string, string>>): Promise<void>;
+  listNetworks(labels: readonly string[]): Promise<ListedNetwork[]>;
+  /** No error if there is none, or somebody else has put something into it. */
   removeNetwork(name: string): Promise<void>;
+}
+
+export interface ListedNetwork {
+  labels: Readonly<Record<string, string>>;
+  createdAt: Date;
 }
 
 export interface BuildOptions {
@@ -156,14 +166,25 @@ function containerCalls(docker: Dockerode): ContainerCalls {
       }
     },
 
+    async rename(name, to) {
+      try {
+        await ask(() => container(name).rename({ name: to }));
+        return true;
+      } catch (error) {
+        if (refusalStatus(error) !== null && (await isThere(to))) return false;
+        throw error;
+      }
+    },
+
     async inspect(name) {
       const found = await unlessMissing(ask(() => container(name).inspect()));
-      return found && { name, labels: found.Config.Labels, status: found.State.Status };
+      return found && { id: found.Id, name, labels: found.Config.Labels, status: found.State.Status };
     },
 
     async list(labels) {
       const found = await ask(() => docker.listContainers({ all: true, filters: { label: [...labels] } }));
-      return found.map(({ Names, Labels, State, Created }) => ({
+      return found.map(({ Id, Names, Labels, State, Created }) => ({
+        id: Id,
         name: (Names[0] ?? '').replace(/^\//, ''),
         labels: Labels,
         status: State,
@@ -208,7 +229,7 @@ function readPathInfo(answer: IncomingMessage): PathInfo {
   return { size: BigInt(size), mtimeNs, isFolder: mode >= folderMode };
 }
 
-type NetworkCalls = Pick<ContainerClient, 'createNetwork' | 'removeNetwork'>;
+type NetworkCalls = Pick<ContainerClient, 'createNetwork' | 'listNetworks' | 'removeNetwork'>;
 
 function networkCalls(docker: Dockerode): NetworkCalls {
   return {
@@ -221,8 +242,20 @@ function networkCalls(docker: Dockerode): NetworkCalls {
       );
     },
 
+    async listNetworks(wanted) {
+      const found = await ask(() => docker.listNetworks({ filters: { label: [...wanted] } }));
+      return found.map(({ Labels, Created }) => ({
+        labels: Labels ?? {},
+        createdAt: new Date(Created),
+      }));
+    },
+
     async removeNetwork(name) {
-      await unlessMissing(ask(() => docker.getNetwork(name).remove()));
+      await unlessMissing(
+        ask(() => docker.getNetwork(name).remove()),
+        403,
+        409,
+      );
     },
   };
 }

@@ -1,16 +1,23 @@
-import { appendFile, link, readFile, rename, rm, writeFile } from 'node:fs/promises';
-import { randomUUID } from 'node:crypto';
-import { join } from 'node:path';
+import { appendFile, readFile } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
 import { SluiceError } from '../../core/errors.ts';
 import type { JobRequest } from '../../core/jobs.ts';
+import { writeOnce, writeWhole } from '../local/durable.ts';
 import type { ExitRecord } from '../local/exit-record.ts';
-import { exists, hasErrorCode, readUnlessMissing, type JobFolder } from '../local/job-folder.ts';
+import {
+  exists,
+  hasErrorCode,
+  readStartedAt,
+  readUnlessMissing,
+  type JobFolder,
+} from '../local/job-folder.ts';
 import { jobOutputs, optMl, withoutFinalSlash } from '../opt-ml.ts';
 import { createAsides, placeOutput, removeAsides, type Asides } from './asides.ts';
 import type { ContainerClient } from './client.ts';
-import { driverFolder, labels, networkName } from './group.ts';
+import { driverFolder } from './group.ts';
 import { decisive, exitRecord, outcomeSchema, speakers, type Outcome, type Words } from './outcome.ts';
 import { makeOutput, readHead, type ContainerOutput } from './outputs.ts';
+import { removeContainers } from './removal.ts';
 
 /** The last act of a job, written before anything appears: after that it is only repeated, whoever is killed meanwhile. */
 interface Ending {
@@ -19,7 +26,7 @@ interface Ending {
 }
 
 export interface Concluding {
-  client: ContainerClient;
+  reach: () => Promise<ContainerClient>;
   name: string;
   job: JobRequest;
   files: JobFolder;
@@ -29,7 +36,7 @@ export interface Concluding {
 
 /** Brings the outputs home, removes the containers, and says how the job ended. Repeating it, in several workers too, changes nothing. */
 export async function conclude(work: Concluding): Promise<void> {
-  const { client, name, files } = work;
+  const { name, files } = work;
   const endingFile = join(files.path, 'ending.json');
   let text = await readUnlessMissing(endingFile);
   const asides = createAsides(files);
@@ -42,30 +49,25 @@ export async function conclude(work: Concluding): Promise<void> {
   // Another worker that was quicker may have swept before these were made.
   await asides.remove();
   await removeAsides(files);
-  await removeContainers(client, name);
+  // An engine that is gone for good keeps nobody waiting; what it has is for `sluice clean`, should it come back.
+  if (!(await wasGivenUp(files))) await removeContainers(await work.reach(), name, dirname(files.path));
   await writeWhole(files.exit, JSON.stringify(exit));
 }
 
-/** Those that use a service's network go before it: Podman refuses to remove it otherwise. */
-export async function removeContainers(client: ContainerClient, job: string): Promise<void> {
-  const containers = await client.list([`${labels.job}=${job}`]);
-  for (const last of [false, true]) {
-    const those = containers.filter((container) => (container.labels[labels.role] === 'service') === last);
-    await Promise.all(those.map(({ name }) => client.remove(name)));
-  }
-  // Few jobs have one; but of a job that was cut off nothing else may be left.
-  await client.removeNetwork(networkName(job));
+async function wasGivenUp(files: JobFolder): Promise<boolean> {
+  return (await readOutcome(files)).cause === 'unreachable';
 }
 
 async function prepareEnding(work: Concluding, asides: Asides): Promise<Ending> {
-  const { client, job, files } = work;
+  const { reach, job, files } = work;
   const outcome = await readOutcome(files);
-  const { startedAt } = JSON.parse(await readFile(files.started, 'utf8')) as { startedAt: string };
-  const exit = exitRecord(outcome, startedAt, await readWords(client, job, outcome));
+  const startedAt = (await readStartedAt(files)) ?? outcome.endedAt;
+  const words = outcome.cause === null ? await readWords(await reach(), job, outcome) : noWords;
+  const exit = exitRecord(outcome, startedAt, words);
   const isGood = exit.outcome === 'exited' && exit.exitCode === 0 && !exit.messageInvalid;
   if (!isGood) return { exit, outputs: [] };
   try {
-    const outputs = await makeOutputs(work, outcome, asides);
+    const outputs = await makeOutputs(work, await reach(), outcome, asides);
     if (!exists(files.stop)) return { exit, outputs };
   } catch (error) {
     await asides.remove();
@@ -79,8 +81,13 @@ async function readOutcome(files: JobFolder): Promise<Outcome> {
   return outcomeSchema.parse(JSON.parse(await readFile(join(files.path, 'outcome.json'), 'utf8')));
 }
 
-async function makeOutputs(work: Concluding, outcome: Outcome, asides: Asides): Promise<Ending['outputs']> {
-  const { client, files, signal } = work;
+async function makeOutputs(
+  work: Concluding,
+  client: ContainerClient,
+  outcome: Outcome,
+  asides: Asides,
+): Promise<Ending['outputs']> {
+  const { files, signal } = work;
   const wanted = outputsOf(work, outcome);
   for (const { destination } of wanted) {
     if (exists(destination)) {
@@ -114,6 +121,8 @@ function outputsOf(
 
 /** The outputs of a job whose storage refuses them are lost, as is the job; the engine's own trouble passes. */
 function failedCommit(exit: ExitRecord, error: unknown): ExitRecord {
+  if (error instanceof SluiceError && error.code === 'JobLost')
+    return { ...exit, outcome: 'lost', exitCode: null, error: error.message };
   if (error instanceof SluiceError) throw error;
   const { message, code } = error as NodeJS.ErrnoException;
   if (code === undefined || code === 'ABORT_ERR') throw error;
@@ -124,28 +133,28 @@ function failedCommit(exit: ExitRecord, error: unknown): ExitRecord {
 const failureCharacters = 1024;
 const messageBytes = 1024;
 
+const noWords: Words = { failure: null, message: null, messageInvalid: false, records: null };
+
 async function readWords(client: ContainerClient, job: JobRequest, outcome: Outcome): Promise<Words> {
-  const nothing: Words = { failure: null, message: null, messageInvalid: false, records: null };
-  if (outcome.cause !== null) return nothing;
   const failed = speakers(outcome).filter(({ status }) => status === 'exited');
   for (const { name } of failed) {
     const failure = await readHead(client, name, `${optMl}/output/failure`, failureCharacters * 4);
     if (failure !== null)
-      return { ...nothing, failure: failure.toString('utf8').slice(0, failureCharacters) };
+      return { ...noWords, failure: failure.toString('utf8').slice(0, failureCharacters) };
   }
   const container = decisive(outcome);
-  if (failed.length > 0 || container?.status !== 'exited') return nothing;
+  if (failed.length > 0 || container?.status !== 'exited') return noWords;
   const { name } = container;
   switch (job.kind) {
     case 'Processing':
       return {
-        ...nothing,
+        ...noWords,
         ...readMessage(await readHead(client, name, `${optMl}/output/message`, messageBytes + 4)),
       };
     case 'Transform':
-      return { ...nothing, records: await countRecords(client, outcome) };
+      return { ...noWords, records: await countRecords(client, outcome) };
     case 'Training':
-      return nothing;
+      return noWords;
   }
 }
 
@@ -173,25 +182,4 @@ async function countRecords(client: ContainerClient, { containers }: Outcome): P
     result === null ? 0 : (JSON.parse(result.toString('utf8')) as { records: number }).records,
   );
   return records.reduce((sum, count) => sum + count, 0);
-}
-
-/** The content that is there afterwards: ours, or what another worker wrote before. */
-async function writeOnce(path: string, text: string): Promise<string> {
-  const aside = `${path}.${randomUUID()}`;
-  await writeFile(aside, text, { flush: true });
-  try {
-    await link(aside, path);
-    return text;
-  } catch (error) {
-    if (hasErrorCode(error, 'EEXIST')) return await readFile(path, 'utf8');
-    throw error;
-  } finally {
-    await rm(aside, { force: true });
-  }
-}
-
-async function writeWhole(path: string, text: string): Promise<void> {
-  const aside = `${path}.${randomUUID()}`;
-  await writeFile(aside, text, { flush: true });
-  await rename(aside, path);
 }

@@ -18,14 +18,16 @@ export function createConclusions(
   localPath: (uri: string) => string,
 ): Conclusions {
   const underWay = new Map<string, { done: Promise<void>; abort: AbortController }>();
+  const forget = (name: string) => underWay.delete(name);
 
   const begin = (name: string, job: JobRequest, files: JobFolder) => {
     const abort = new AbortController();
-    const done = client()
-      .then((reached) => conclude({ client: reached, name, job, files, localPath, signal: abort.signal }))
-      .finally(() => underWay.delete(name));
-    // Whoever asks next hears of it; nobody may.
-    done.catch(() => undefined);
+    const done = conclude({ reach: client, name, job, files, localPath, signal: abort.signal });
+    // Of a failure whoever asks next hears; nobody may.
+    done.then(
+      () => forget(name),
+      () => undefined,
+    );
     const work = { done, abort };
     underWay.set(name, work);
     return work;
@@ -34,7 +36,12 @@ export function createConclusions(
   return {
     async conclude(name, job, files) {
       const { done } = underWay.get(name) ?? begin(name, job, files);
-      await Promise.race([done, new Promise((resume) => setTimeout(resume, patienceMs))]);
+      try {
+        await Promise.race([done, new Promise((resume) => setTimeout(resume, patienceMs))]);
+      } catch (error) {
+        forget(name);
+        throw error;
+      }
     },
     giveUp: (name) => underWay.get(name)?.abort.abort(),
   };

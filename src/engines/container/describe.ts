@@ -1,4 +1,6 @@
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { SluiceError } from '../../core/errors.ts';
 import type { JobRequest, JobState } from '../../core/jobs.ts';
 import { endedState, lostState, parseExit } from '../local/exit-record.ts';
 import {
@@ -12,8 +14,8 @@ import {
 import { isSupervised } from '../local/liveness.ts';
 import { readLogTail } from '../local/log-tail.ts';
 import type { ContainerClient } from './client.ts';
-import { removeContainers } from './conclude.ts';
 import type { Conclusions } from './conclusions.ts';
+import { removeContainers } from './removal.ts';
 
 export interface DescriberOptions {
   startSupervisor: (files: JobFolder) => Promise<void>;
@@ -38,7 +40,7 @@ export function createDescriber({ startSupervisor, conclusions, client }: Descri
       return describeLive(files);
     }
     // To start it is for `ensure`.
-    return exists(files.stop) ? stopUnstarted(await client(), name, files) : { status: 'missing' };
+    return exists(files.stop) ? stopUnstarted(client, name, files) : { status: 'missing' };
   };
 
   return async (name: string, files: JobFolder): Promise<JobState> => {
@@ -70,6 +72,7 @@ async function lost(folder: JobFolder, reason?: string): Promise<JobState> {
 async function describeLive(folder: JobFolder): Promise<JobState> {
   const startedAt = await readStartedAt(folder);
   if (startedAt === null) return running('starting', null);
+  if (exists(join(folder.path, 'engine-away'))) return running(engineAway, startedAt);
   const ending = exists(folder.stop) || exists(join(folder.path, 'timed-out'));
   return running(ending ? 'stopping' : 'running', startedAt);
 }
@@ -80,9 +83,24 @@ const running = (phase: string, startedAt: string | null): JobState => ({
   startedAt,
 });
 
-/** Stopped before it was started: nothing ran, and nothing will. */
-async function stopUnstarted(client: ContainerClient, name: string, folder: JobFolder): Promise<JobState> {
-  await removeContainers(client, name);
+/** The phase of a job of which its supervisor hears nothing. */
+export const engineAway = 'its engine does not answer';
+
+const removalMs = 5000;
+
+/** Stopped before it was started: nothing ran, and nothing will. What its engine does not let go of now is for `sluice clean`. */
+async function stopUnstarted(
+  client: () => Promise<ContainerClient>,
+  name: string,
+  folder: JobFolder,
+): Promise<JobState> {
+  const removed = client().then((reached) => removeContainers(reached, name, dirname(folder.path)));
+  await Promise.race([removed, sleep(removalMs, null, { ref: false })]).catch(ignoreUnlessOurFault);
   const now = new Date().toISOString();
   return { status: 'stopped', startedAt: now, endedAt: now, logTail: await readLogTail(folder.log) };
+}
+
+/** Engines and networks have troubles of their own. */
+function ignoreUnlessOurFault(error: unknown): void {
+  if (!(error instanceof SluiceError)) throw error;
 }

@@ -1,5 +1,6 @@
 import { mkdir } from 'node:fs/promises';
-import { resolve } from 'node:path';
+import { join, resolve } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import type { ModelBody } from '../../core/jobs.ts';
 import type { LocalEngine } from '../engine.ts';
@@ -9,14 +10,16 @@ import { requestHash as hashOf } from '../local/request-hash.ts';
 import { createStarter } from '../local/supervisor.ts';
 import type { RegistryCredentials } from './registry-auth.ts';
 import type { EngineConnection } from './connect.ts';
-import { removeContainers } from './conclude.ts';
 import { createConclusions } from './conclusions.ts';
 import { listOrphans } from './orphans.ts';
 import { createDescriber } from './describe.ts';
+import { readHome } from './home.ts';
 import { createImages, type Images } from './images.ts';
 import type { PackModel } from './populate.ts';
 import { createContainers, type PrepareOptions } from './prepare.ts';
+import { removeContainers } from './removal.ts';
 import { checkRequest } from './requirements.ts';
+import { createSharedWork } from './shared-work.ts';
 
 export interface ContainerEngineOptions {
   /** Every job gets a folder in it, by its name. */
@@ -95,8 +98,10 @@ export function createContainerEngine(options: ContainerEngineOptions): LocalEng
     },
 
     async remove(name) {
-      if ((await describe(name, files(name))).status === 'running') return false;
-      await removeContainers((await reach()).client, name);
+      const folder = files(name);
+      if ((await describe(name, folder)).status === 'running') return false;
+      // Of a job with an end they were removed before; its engine may be gone by now.
+      if (!exists(folder.exit)) await removeContainers((await reach()).client, name, jobsDir);
       return removeJob(jobsDir, name);
     },
 
@@ -115,27 +120,29 @@ function createReach(options: ContainerEngineOptions): () => Promise<Reached> {
 
 type Started = Pick<PrepareOptions, 'name' | 'job' | 'requestHash' | 'files' | 'tell' | 'signal'>;
 
+const startPauseMs = 20;
+
 function createStart(
   options: ContainerEngineOptions,
   reach: () => Promise<Reached>,
   startSupervisor: (files: JobFolder) => Promise<void>,
 ): (work: Started) => Promise<void> {
-  const underWay = new Map<string, Promise<void>>();
-
-  /** Once at a time: two that put things into one container would be in each other's way. */
-  const prepare = (work: Started): Promise<void> => {
-    const known = underWay.get(work.name);
-    if (known) return known;
-    const preparing = reach()
-      .then((reached) => createContainers({ ...options, ...reached, ...work }))
-      .finally(() => underWay.delete(work.name));
-    underWay.set(work.name, preparing);
-    return preparing;
-  };
+  // Once at a time, whoever of those that wait for it is cancelled.
+  const shared = createSharedWork('is aborted');
 
   return async (work) => {
-    if (!exists(work.files.started)) await prepare(work);
-    work.signal.throwIfAborted();
-    await startSupervisor(work.files);
+    const { name, files, tell, signal } = work;
+    const prepare = async (tellAll: (phase: string) => void, noneWaits: AbortSignal) => {
+      const [reached, home] = await Promise.all([reach(), readHome(options.jobsDir)]);
+      await createContainers({ ...options, ...reached, ...work, home, tell: tellAll, signal: noneWaits });
+    };
+    if (!exists(files.started)) await shared.join(name, prepare, tell, signal);
+    for (;;) {
+      signal.throwIfAborted();
+      await startSupervisor(files);
+      // Another one that took the job may have been killed before it began.
+      if (exists(files.started) || exists(join(files.path, 'outcome.json'))) return;
+      await sleep(startPauseMs);
+    }
   };
 }

@@ -10,6 +10,7 @@ import {
   optMl,
 } from '../opt-ml.ts';
 import { driverConfig } from '../transform/config.ts';
+import type { Home } from './home.ts';
 import type { ContainerSpec, Network } from './requests.ts';
 
 /** A container of a job, and what is put into it before it starts. */
@@ -40,7 +41,7 @@ export interface GroupSetting {
   job: JobRequest;
   requestHash: string;
   /** Whose job it is, besides the tags of the request. */
-  home: string;
+  home: Home;
   /** What the engine calls the images: of the job or model, and of the driver of a batch transform. */
   images: { job: string; driver: string };
   inputs: readonly FoundInput[];
@@ -54,6 +55,8 @@ export const labels = {
   role: 'sluice.role',
   request: 'sluice.request',
   home: 'sluice.home',
+  homeId: 'sluice.home-id',
+  boot: 'sluice.boot',
 } as const;
 
 /** Not below /opt/ml, which belongs to the job. */
@@ -153,7 +156,9 @@ function common(setting: GroupSetting, host: string, role: PlannedContainer['rol
       [labels.job]: setting.name,
       [labels.role]: role,
       [labels.request]: setting.requestHash,
-      [labels.home]: setting.home,
+      [labels.home]: setting.home.folder,
+      [labels.homeId]: setting.home.id,
+      [labels.boot]: setting.home.boot,
     },
     hostname: host,
     instanceType: instanceTypeOf(job),

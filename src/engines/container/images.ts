@@ -12,6 +12,7 @@ import type { ContainerClient } from './client.ts';
 import { registryOf } from './image-registry.ts';
 import type { RegistryCredentials } from './registry-auth.ts';
 import { refusalStatus } from './refusals.ts';
+import { createSharedWork } from './shared-work.ts';
 
 /** An image that is there, as the engine calls it. */
 export interface ReadyImage {
@@ -45,42 +46,9 @@ export interface Images {
   ): Promise<ReadyImage>;
 }
 
-interface Work {
-  done: Promise<void>;
-  /** What was told last, for who comes later. */
-  phase: string | null;
-  listeners: Set<(phase: string) => void>;
-}
-
 export function createImages(options: ImageOptions): Images {
   const { client } = options;
-  const underWay = new Map<string, Work>();
-
-  const share = (key: string, start: (tell: (phase: string) => void) => Promise<void>): Work => {
-    const known = underWay.get(key);
-    if (known) return known;
-    const work: Work = { done: Promise.resolve(), phase: null, listeners: new Set() };
-    underWay.set(key, work);
-    work.done = start((phase) => {
-      work.phase = phase;
-      work.listeners.forEach((listener) => listener(phase));
-    }).finally(() => underWay.delete(key));
-    // Everybody who waited may have been cancelled.
-    work.done.catch(() => undefined);
-    return work;
-  };
-
-  const wait = async (work: Work, tell: (phase: string) => void, signal: AbortSignal): Promise<void> => {
-    const over = new AbortController();
-    work.listeners.add(tell);
-    if (work.phase !== null) tell(work.phase);
-    try {
-      await Promise.race([work.done, aborted(signal, over.signal)]);
-    } finally {
-      over.abort();
-      work.listeners.delete(tell);
-    }
-  };
+  const shared = createSharedWork('goes on');
 
   return {
     async ensure(image, policy, tell, signal) {
@@ -96,12 +64,11 @@ export function createImages(options: ImageOptions): Images {
           details: { image },
         });
       }
-      const work = share(reference, (tellAll) =>
+      const make = (tellAll: (phase: string) => void) =>
         framework === null
           ? pull(options, image, tellAll)
-          : build(options, reference, join(options.frameworksDir, framework), tellAll),
-      );
-      await wait(work, tell, signal);
+          : build(options, reference, join(options.frameworksDir, framework), tellAll);
+      await shared.join(reference, make, tell, signal);
       const made = await client.findImage(reference);
       if (made) return { reference, user: made.user };
       throw new SluiceError('ImageNotFound', `${image} is not there after it was made`, {
@@ -109,15 +76,6 @@ export function createImages(options: ImageOptions): Images {
       });
     },
   };
-}
-
-/** Rejects when the signal is aborted, unless nobody listens any more. */
-function aborted(signal: AbortSignal, over: AbortSignal): Promise<never> {
-  return new Promise((_resolve, reject) => {
-    const refuse = () => reject(signal.reason as Error);
-    if (signal.aborted) refuse();
-    else signal.addEventListener('abort', refuse, { once: true, signal: over });
-  });
 }
 
 /** The tag says what is in the image: another content of the folder is another image. */

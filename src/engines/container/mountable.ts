@@ -2,17 +2,18 @@ import { readFile, realpath } from 'node:fs/promises';
 import { isReadableByAll, leadsOutside, type FoundInput } from '../local/inputs.ts';
 import type { ContainerClient } from './client.ts';
 import { runsAsRoot, seesSame, sharesFiles } from './shared-files.ts';
+import type { Home } from './home.ts';
 import type { ReadyImage } from './images.ts';
 
 /** Of these inputs the ones that the engine sees where they lie. All others are sent: to a remote engine, to a user who might not read them. */
 export async function mountable<Input extends FoundInput>(
-  { client, jobsDir }: { client: ContainerClient; jobsDir: string },
+  { client, home }: { client: ContainerClient; home: Pick<Home, 'folder'> },
   inputs: readonly Input[],
   image: ReadyImage,
 ): Promise<Input[]> {
   const seen: Input[] = [];
   for (const input of inputs) {
-    if (await canBeMounted(client, jobsDir, input.source, image)) seen.push(input);
+    if (await canBeMounted(client, home.folder, input.source, image)) seen.push(input);
   }
   return seen;
 }

@@ -10,6 +10,7 @@ import type { JobOutput } from '../opt-ml.ts';
 import type { ContainerClient } from './client.ts';
 import { createPack } from './pack.ts';
 import { refusalStatus } from './refusals.ts';
+import { requireTarEnd } from './tar-end.ts';
 
 type Entry = Extract extends AsyncIterable<infer Item> ? Item : never;
 type Header = Entry['header'];
@@ -23,7 +24,7 @@ export interface ContainerOutput {
 }
 
 interface Making {
-  client: Pick<ContainerClient, 'getArchive' | 'statPath'>;
+  client: Pick<ContainerClient, 'getArchive' | 'statPath' | 'inspect'>;
   /** Says in the job's log what is left out. */
   note: (text: string) => void;
   signal: AbortSignal;
@@ -173,9 +174,12 @@ function isTaken(name: string, known: ReadonlyMap<string, Header['type']>): bool
   return false;
 }
 
+/** @throws SluiceError `JobLost` if the engine does not know the container: its outputs are not empty, but unknown. */
 async function openFolder(container: string, folder: string, { client }: Making): Promise<Readable | null> {
   try {
-    return await client.getArchive(container, `${folder}/.`);
+    const stream = await client.getArchive(container, `${folder}/.`);
+    if (stream !== null || (await client.inspect(container)) !== null) return stream;
+    throw new SluiceError('JobLost', `its container ${container} is gone, and its outputs with it`);
   } catch (error) {
     const found = refusalStatus(error) === null ? null : await client.statPath(container, folder);
     if (found === null || found.isFolder) throw error;
@@ -202,7 +206,7 @@ async function readTar(
   take: (entry: Entry) => Promise<void>,
 ): Promise<void> {
   const extract = tar.extract();
-  const fed = pipeline(stream, extract, { signal });
+  const fed = pipeline(stream, requireTarEnd(), extract, { signal });
   // Heard of below; until then nobody listens.
   fed.catch(() => undefined);
   try {

@@ -21,12 +21,10 @@ interface Content {
   signal: AbortSignal;
 }
 
-/**
- * Puts everything into a container that has not started: one stream, read as the engine takes it. Doing it again, after a worker
- * that was killed half way, writes the same.
- */
+/** Puts everything into a container that nobody else knows yet: one stream, read as the engine takes it. */
 export async function populate(
   client: Pick<ContainerClient, 'putArchive'>,
+  name: string,
   container: PlannedContainer,
   content: Content,
 ): Promise<void> {
@@ -40,7 +38,7 @@ export async function populate(
       throw error;
     },
   );
-  const taken = client.putArchive(container.spec.name, '/', Readable.from(pack)).catch((error: unknown) => {
+  const taken = client.putArchive(name, '/', Readable.from(pack)).catch((error: unknown) => {
     pack.destroy(error as Error);
     throw error;
   });

@@ -16,7 +16,7 @@ function plan(job: JobRequest, setting: Partial<GroupSetting> = {}): PlannedCont
     name: 'a-job',
     job,
     requestHash: 'hash',
-    home: '/jobs',
+    home: { folder: '/jobs', id: 'a-home', boot: 'a-boot' },
     images: { job: 'image', driver: 'driver-image' },
     inputs: [],
     model: null,
@@ -34,6 +34,8 @@ const sharedLabels = {
   'sluice.job': 'a-job',
   'sluice.request': 'hash',
   'sluice.home': '/jobs',
+  'sluice.home-id': 'a-home',
+  'sluice.boot': 'a-boot',
 };
 
 describe('the containers of a processing job', () => {
