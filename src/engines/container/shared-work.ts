@@ -61,7 +61,7 @@ export function createSharedWork(alone: 'goes on' | 'is aborted'): SharedWork {
       work.waiting += 1;
       if (work.phase !== null) tell(work.phase);
       try {
-        return await Promise.race([work.done, aborted(signal, over.signal)]);
+        await Promise.race([work.done, aborted(signal, over.signal)]);
       } finally {
         over.abort();
         work.listeners.delete(listener);
