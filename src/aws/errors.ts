@@ -72,7 +72,7 @@ export function toSluiceError(error: unknown, what: string): SluiceError {
   const code = codeFor(facts);
   return new SluiceError(code, `${what}: ${wording(code, facts, messageOf(error))}`, {
     details: { ...facts },
-    cause: error,
+    cause: plain(error),
     ...(code === 'CredentialsExpired' && { retryAfterMs: credentialsRetryMs }),
   });
 }
@@ -102,6 +102,16 @@ function factsOf(error: unknown): AwsFacts {
     httpStatus: $metadata?.httpStatusCode ?? null,
     requestId: $metadata?.requestId ?? null,
   };
+}
+
+/** The SDK's own errors hold the request with its signature, the answer and their sockets: nothing for logs and histories. */
+function plain(error: unknown): Error {
+  const copy = new Error(asSdkError(error).message ?? String(error));
+  if (error instanceof Error) {
+    copy.name = error.name;
+    if (error.stack !== undefined) copy.stack = error.stack;
+  }
+  return copy;
 }
 
 const asSdkError = (error: unknown): SdkError =>

@@ -105,6 +105,17 @@ describe('a clock that is wrong', () => {
   );
 });
 
+describe('the cause', () => {
+  it('has the words of the SDK, and nothing of the request and its signature', () => {
+    const error = Object.assign(thrown('ValidationException', 400), {
+      $response: { req: { headers: { authorization: 'AWS4-HMAC-SHA256 …' } } },
+    });
+    const { cause } = toSluiceError(error, 'x');
+    expect(cause).toMatchObject({ name: 'ValidationException', message: error.message, stack: error.stack });
+    expect(Object.keys(cause as Error)).not.toContain('$response');
+  });
+});
+
 describe('an error of ours', () => {
   it('stays what it is', () => {
     const ours = new SluiceError('StorageError', 'full');
