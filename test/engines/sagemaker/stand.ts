@@ -28,6 +28,7 @@ export const kinds = ['Processing', 'Training', 'Transform'] as const;
 function linkedClock(emulator: TestEmulator): Clock {
   const { clock } = emulator.emulator;
   return {
+    speed: 1,
     now: () => clock.now(),
     date: () => clock.now(),
     wait: async (milliseconds, signal) => {
