@@ -9,14 +9,14 @@ const layers = {
     packages: '@temporalio/(activity|client)$|node:',
     typesFrom: ['engines', 'registry', 'storage', 'notify'],
   },
-  aws: { folders: ['core'], packages: '@aws-sdk/' },
+  aws: { folders: ['core'], packages: '@aws-sdk/|node:stream$' },
   engines: {
     folders: ['core'],
     packages: 'node:|zod$|tar-stream$|dockerode$',
     typesFrom: ['aws', 'storage'],
   },
   registry: { folders: ['core'], packages: 'node:', typesFrom: ['aws'] },
-  storage: { folders: ['core'], packages: 'node:|tar-stream$' },
+  storage: { folders: ['core'], packages: 'node:|tar-stream$', typesFrom: ['aws'] },
   notify: { folders: ['core'], packages: 'node:' },
   emulator: { folders: ['core'], packages: 'node:|zod$', typesFrom: ['engines', 'storage'] },
 };

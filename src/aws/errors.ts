@@ -26,7 +26,7 @@ const meanings: Partial<Record<ErrorCode, readonly string[]>> = {
   AccessDenied: [
     ...['AccessDenied', 'AccessDeniedException', 'UnauthorizedOperation', 'NotAuthorized', 'OptInRequired'],
     ...['AuthFailure', 'UnrecognizedClientException', 'InvalidClientTokenId', 'InvalidAccessKeyId'],
-    ...['MissingAuthenticationToken', 'MissingAuthenticationTokenException', 'IncompleteSignature'],
+    ...['MissingAuthenticationToken', 'MissingAuthenticationTokenException', 'IncompleteSignature', 'AllAccessDisabled'],
     ...['IncompleteSignatureException', 'InvalidSignatureException', 'SignatureDoesNotMatch'],
     ...['RequestTimeTooSkewed', 'RequestInTheFuture', 'KMSAccessDeniedException', 'InvalidToken'],
   ],
@@ -37,12 +37,17 @@ const meanings: Partial<Record<ErrorCode, readonly string[]>> = {
     ...['UnknownOperationException', 'InvalidAction', 'RequestEntityTooLarge', 'NotFoundException'],
   ],
   SpecMismatch: ['ResourceInUse', 'ResourceInUseException'],
+  // Of S3: what was sent is not what arrived, or not yet; the next try sends it anew.
+  StorageError: [
+    ...['BadDigest', 'InvalidPart', 'IncompleteBody', 'XAmzContentSHA256Mismatch', 'NoSuchUpload'],
+    ...['ConditionalRequestConflict', 'OperationAborted', 'PreconditionFailed'],
+  ],
   ServiceUnavailable: [
     ...['InternalFailure', 'InternalError', 'InternalServerError', 'InternalServerException'],
     ...['InternalServiceError', 'InternalServiceException', 'ServiceUnavailable'],
     ...['ServiceUnavailableException', 'RequestTimeout', 'RequestTimeoutException', 'TimeoutError'],
     // Somebody else changes the same thing at this moment.
-    ...['ConflictException', 'OperationAborted', 'ConditionalRequestConflict'],
+    'ConflictException',
   ],
 };
 
@@ -85,6 +90,11 @@ function codeFor({ awsCode, httpStatus }: AwsFacts): ErrorCode {
   if (httpStatus === 429) return 'Throttled';
   if (httpStatus === 401 || httpStatus === 403) return 'AccessDenied';
   return 'InvalidInput';
+}
+
+/** Undefined where nothing answered. */
+export function statusOf(error: unknown): number | undefined {
+  return asSdkError(error).$metadata?.httpStatusCode;
 }
 
 interface SdkError {

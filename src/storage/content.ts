@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import { createReadStream } from 'node:fs';
 import { mkdir, open, readdir, stat } from 'node:fs/promises';
-import { dirname, join } from 'node:path';
+import { basename, dirname, join } from 'node:path';
 import { pipeline } from 'node:stream/promises';
 import { SluiceError } from '../core/errors.ts';
 import type { Content } from './storage.ts';
@@ -9,37 +9,66 @@ import type { Content } from './storage.ts';
 /** Never part of code or data: caches and version control. */
 const ignored = new Set(['__pycache__', '.git', '.DS_Store', '.ipynb_checkpoints']);
 
+/** A file of a folder, or the file itself, whose name is then its own. */
+export interface ContentFile extends Content {
+  name: string;
+  isExecutable: boolean;
+}
+
 /** The hash that an upload would give, without copying; in constant memory. */
 export async function hashFiles(source: string, signal?: AbortSignal): Promise<Content> {
+  return (await readAll(source, null, signal)).total;
+}
+
+/** The same, and what it is made of. */
+export async function listContent(
+  source: string,
+  signal?: AbortSignal,
+): Promise<{ total: Content; files: ContentFile[]; isFolder: boolean }> {
   return readAll(source, null, signal);
 }
 
 /** Copies and hashes in one pass. */
 export async function copyHashed(source: string, target: string, signal?: AbortSignal): Promise<Content> {
-  return readAll(source, target, signal);
+  return (await readAll(source, target, signal)).total;
 }
 
-async function readAll(source: string, target: string | null, signal?: AbortSignal): Promise<Content> {
+/** The hash of a folder, of its files in the order of their names. */
+export function hashFolder(files: readonly ContentFile[]): Content {
+  const total = createHash('sha256');
+  let bytes = 0;
+  for (const file of files) {
+    // A command that has become executable is another folder.
+    total.update(`${file.sha256} ${file.isExecutable ? 'x' : '-'} ${file.name}\0`);
+    bytes += file.bytes;
+  }
+  return { sha256: total.digest('hex'), bytes };
+}
+
+async function readAll(source: string, target: string | null, signal?: AbortSignal) {
   const found = await stat(source).catch((error: NodeJS.ErrnoException) => {
     if (error.code !== 'ENOENT') throw error;
     throw new SluiceError('InvalidInput', `${source} does not exist`);
   });
-  if (found.isFile()) return readFileThrough(source, target, found.mode, signal);
+  if (found.isFile()) {
+    const total = await readFileThrough(source, target, found.mode, signal);
+    const file = { ...total, name: basename(source), isExecutable: isExecutable(found.mode) };
+    return { total, files: [file], isFolder: false };
+  }
   if (!found.isDirectory()) throw new SluiceError('InvalidInput', `${source} is neither a file nor a folder`);
-  const total = createHash('sha256');
-  let bytes = 0;
+  const files: ContentFile[] = [];
   if (target !== null) await mkdir(target, { recursive: true });
   for (const name of await filesBelow(source)) {
     const copy = target === null ? null : join(target, name);
     if (copy !== null) await mkdir(dirname(copy), { recursive: true });
     const { mode } = await stat(join(source, name));
     const file = await readFileThrough(join(source, name), copy, mode, signal);
-    // A command that has become executable is another folder.
-    total.update(`${file.sha256} ${(mode & 0o111) === 0 ? '-' : 'x'} ${name}\0`);
-    bytes += file.bytes;
+    files.push({ ...file, name, isExecutable: isExecutable(mode) });
   }
-  return { sha256: total.digest('hex'), bytes };
+  return { total: hashFolder(files), files, isFolder: true };
 }
+
+const isExecutable = (mode: number) => (mode & 0o111) !== 0;
 
 async function readFileThrough(
   source: string,

@@ -17,7 +17,7 @@ export interface Storage {
    * @throws SluiceError `InvalidInput` if nothing is there.
    */
   hash(uri: string, signal?: AbortSignal): Promise<Content>;
-  /** What is there: a file or object, or a folder or objects below `<uri>/`. Null: nothing. */
+  /** What is there: a file or object, or a folder or objects below `<uri>/`. Null: nothing. @throws SluiceError `InvalidInput` without that bucket. */
   find(uri: string, signal?: AbortSignal): Promise<'file' | 'folder' | null>;
 }
 
