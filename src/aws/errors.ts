@@ -26,7 +26,12 @@ const meanings: Partial<Record<ErrorCode, readonly string[]>> = {
   AccessDenied: [
     ...['AccessDenied', 'AccessDeniedException', 'UnauthorizedOperation', 'NotAuthorized', 'OptInRequired'],
     ...['AuthFailure', 'UnrecognizedClientException', 'InvalidClientTokenId', 'InvalidAccessKeyId'],
-    ...['MissingAuthenticationToken', 'MissingAuthenticationTokenException', 'IncompleteSignature', 'AllAccessDisabled'],
+    ...[
+      'MissingAuthenticationToken',
+      'MissingAuthenticationTokenException',
+      'IncompleteSignature',
+      'AllAccessDisabled',
+    ],
     ...['IncompleteSignatureException', 'InvalidSignatureException', 'SignatureDoesNotMatch'],
     ...['RequestTimeTooSkewed', 'RequestInTheFuture', 'KMSAccessDeniedException', 'InvalidToken'],
   ],
