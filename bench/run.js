@@ -8,16 +8,21 @@ import { containerCancel } from './container-cancel.js';
 import { whyNoContainers } from './container-engine.js';
 import { containerNoOp } from './container-no-op.js';
 import { containerOutput } from './container-output.js';
+import { describeCalls } from './describe-calls.js';
 import { noOpSteps } from './no-op-steps.js';
 import { manyRuns } from './many-runs.js';
 import { projectFolder } from './stack.js';
 import { startUp } from './start-up.js';
+import { throttleStorm } from './throttle-storm.js';
+import { watchedJobs } from './watched-jobs.js';
 
 /** `npm run bench`: every figure, or those whose name is given: `npm run bench -- abalone`. */
 const ofContainers = { containerNoOp, containerAbalone, containerOutput, containerCancel };
-const figures = { startUp, noOpSteps, abalone, bigInput, manyRuns, ...ofContainers };
+const ofSageMaker = { describeCalls, watchedJobs, throttleStorm };
+const figures = { startUp, noOpSteps, abalone, bigInput, manyRuns, ...ofContainers, ...ofSageMaker };
 const rounds = {
   ...{ startUp: 5, noOpSteps: 5, abalone: 5, bigInput: 7, manyRuns: 1 },
+  ...{ describeCalls: 1, watchedJobs: 1, throttleStorm: 1 },
   ...{ containerNoOp: 15, containerAbalone: 5, containerOutput: 3, containerCancel: 11 },
 };
 

@@ -7,8 +7,8 @@ export async function sequence({ count, request, engine }) {
   const { runId } = workflowInfo();
   for (let index = 0; index < count; index += 1) {
     const name = jobName('bench', `step${index}`, runId);
-    await jobActivities(600).preprocess.executeWithOptions({ activityId: `step-${index}` }, [
-      { name, engine, request },
+    await jobActivities(engine, request).preprocess.executeWithOptions({ activityId: `step-${index}` }, [
+      { name, engine, request, session: null },
     ]);
   }
 }

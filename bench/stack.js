@@ -53,6 +53,23 @@ export async function startStack({
   };
 }
 
+/** A dev server in a home of its own, without a worker. */
+export async function startTemporal() {
+  const home = await mkdtemp(join(tmpdir(), 'sluice-bench-'));
+  const { temporalCli } = readConfig({ ...process.env, SLUICE_HOME: home });
+  const server = await startServer(temporalCli, join(home, 'temporal.db'));
+  const client = new Client({ connection: await Connection.connect({ address: server.address }) });
+  return {
+    address: server.address,
+    client,
+    async close() {
+      await client.connection.close();
+      await server.stop();
+      await rm(home, { recursive: true, force: true });
+    },
+  };
+}
+
 async function startServer(cli, dbFile) {
   const port = await freePort();
   const address = `127.0.0.1:${port}`;

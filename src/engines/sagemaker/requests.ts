@@ -23,13 +23,19 @@ export function createRequest(name: string, job: JobRequest): AwsRequest {
     operation: `Create${job.kind}Job`,
     input: {
       [`${job.kind}JobName`]: name,
-      ...job.body,
+      ...bodyOf(job),
       Tags: Object.entries(tags).map(([Key, text]) => ({
         Key,
         Value: isOurs(Key) ? toTagValue(text) : text,
       })),
     },
   };
+}
+
+/** A list of channels that is there is not empty: InputDataConfig of the service model has at least one. */
+function bodyOf({ kind, body }: JobRequest): object {
+  if (kind !== 'Training' || body.InputDataConfig.length > 0) return body;
+  return Object.fromEntries(Object.entries(body).filter(([key]) => key !== 'InputDataConfig'));
 }
 
 export const describeRequest = (kind: JobKind, name: string): AwsRequest => ({

@@ -39,6 +39,14 @@ describe('the request that creates a job', () => {
     expect(tags).toContainEqual({ Key: 'sluice:step', Value: step });
   });
 
+  it('of a training without channels has no list of them, which may not be empty', () => {
+    const job = jobOf('train');
+    if (job.kind !== 'Training') throw new Error('unreachable');
+    const { input } = createRequest('abalone-1', { ...job, body: { ...job.body, InputDataConfig: [] } });
+    expect(input).not.toHaveProperty('InputDataConfig');
+    expect(input).toHaveProperty('OutputDataConfig');
+  });
+
   it('has another hash for another request, and the same for the same', () => {
     const hashOf = (job: ReturnType<typeof jobOf>) =>
       (createRequest('abalone-1', job).input.Tags as { Key: string; Value: string }[]).find(
