@@ -23,6 +23,7 @@ async function measure(count) {
     // Everything that is loaded once is loaded then.
     await stand.start(1);
     await until(() => made() === 1, 60);
+    await sleep(10_000);
     const before = await stand.cost();
     await stand.start(count);
     await until(() => made() === count, 300);
