@@ -89,10 +89,13 @@ const blame: Record<string, JobFailureCode> = {
   InternalServerError: 'JobInternalError',
 };
 
-function failure({ failureReason }: Description): [JobFailureCode, string] {
+function failure({ failureReason, exitMessage }: Description): [JobFailureCode, string] {
   const reason = failureReason?.trim() ?? '';
   const prefix = /^(\w+)\s*:/.exec(reason)?.[1] ?? '';
-  return [blame[prefix] ?? 'JobFailed', reason === '' ? 'SageMaker gives no reason' : reason];
+  const words = reason === '' ? 'SageMaker gives no reason' : reason;
+  // Of a processing job that failed AWS often says no more than "See job logs".
+  const said = exitMessage === null || words.includes(exitMessage) ? '' : ` (${exitMessage.trim()})`;
+  return [blame[prefix] ?? 'JobFailed', words + said];
 }
 
 /** For people and programs to see; nothing is decided by it. */

@@ -3,7 +3,7 @@ import { createSageMakerApi } from '../../../src/aws/sagemaker.ts';
 import { SluiceError } from '../../../src/core/errors.ts';
 import { failureOf } from '../../support/folders.ts';
 import { until } from '../../support/until.ts';
-import { jobs, kinds, signal, standPerTest, watch } from './stand.ts';
+import { jobs, kinds, signal, slowNetwork, standPerTest, watch } from './stand.ts';
 
 const stand = standPerTest();
 const operations = () => stand.emulator.requests().map(({ operation }) => operation);
@@ -232,14 +232,18 @@ describe('a run that is cancelled while its job is made', () => {
   });
 
   it('waits for the answer, so that the job is there to be stopped', async () => {
-    stand.emulator.fault({ fault: 'slow', operation: 'CreateTrainingJob', seconds: 0.3 });
+    const network = slowNetwork();
+    const engine = stand.other(network);
     const controller = new AbortController();
-    const ensuring = stand.engine.ensure('job-1', job, controller.signal);
-    setTimeout(() => controller.abort(new Error('cancelled')), 100);
-    expect((await failureOf(ensuring)).message).toBe('cancelled');
+    const ensuring = failureOf(engine.ensure('job-1', job, controller.signal));
+    await until(() => network.held === 1);
+    controller.abort(new Error('cancelled'));
+    // Whoever does not wait has asked for the stop by now.
+    setTimeout(() => network.letThrough(), 200);
+    expect((await ensuring).message).toBe('cancelled');
     const ref = { engine: 'sagemaker', name: 'job-1', kind: 'Training' } as const;
-    await stand.engine.stop(ref);
-    expect((await watch(stand, stand.engine, ref)).status).toBe('stopped');
-    expect(made()).toBe(1);
+    await engine.stop(ref);
+    await until(() => made() === 1);
+    expect((await watch(stand, engine, ref)).status).toBe('stopped');
   });
 });

@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { afterEach, beforeEach } from 'vitest';
-import { createSageMakerApi } from '../../../src/aws/sagemaker.ts';
+import { createSageMakerApi, type SageMakerApi } from '../../../src/aws/sagemaker.ts';
 import type { LogEvent, LogsApi } from '../../../src/aws/cloudwatch-logs.ts';
 import { jobRequest, type JobRef, type JobRequest, type JobState } from '../../../src/core/jobs.ts';
 import type { Engine } from '../../../src/engines/engine.ts';
@@ -44,8 +44,8 @@ function linkedClock(emulator: TestEmulator): Clock {
 export interface Stand {
   emulator: TestEmulator;
   engine: Engine;
-  /** Another worker: an engine that has seen nothing. */
-  other(): Engine;
+  /** Another worker: an engine that has seen nothing. @param api - default: straight to the emulator. */
+  other(api?: SageMakerApi): Engine;
   /** What CloudWatch has of any job, or why it gives nothing. */
   log: LogEvent[] | Error;
   /** How often it was asked. */
@@ -69,10 +69,10 @@ export function standPerTest(): Stand {
       throw new Error('the engine reads no log to its beginning');
     },
   };
-  stand.other = () => {
+  stand.other = (api = createSageMakerApi(region)) => {
     const clock = linkedClock(stand.emulator);
     return createSageMakerEngine({
-      api: createSageMakerApi(region),
+      api,
       logs,
       budget: createBudget(clock),
       clock,
@@ -88,6 +88,30 @@ export function standPerTest(): Stand {
   });
   afterEach(() => stand.emulator.close());
   return stand;
+}
+
+/**
+ * A network that holds back requests to create until they are let through. Who gives one up hears no answer; it arrives all
+ * the same.
+ */
+export function slowNetwork(): SageMakerApi & { held: number; letThrough(): void } {
+  const api = createSageMakerApi(region);
+  let open: () => void = () => undefined;
+  const gate = new Promise<void>((resolve) => (open = resolve));
+  const network = {
+    held: 0,
+    letThrough: () => open(),
+    async call(...[operation, input, given]: Parameters<SageMakerApi['call']>) {
+      if (!operation.startsWith('Create')) return api.call(operation, input, given);
+      network.held += 1;
+      const arriving = gate.then(() => api.call(operation, input));
+      const givenUp = new Promise<never>((_resolve, reject) => {
+        given?.addEventListener('abort', () => reject(given.reason as Error));
+      });
+      return Promise.race([arriving, givenUp]);
+    },
+  };
+  return network;
 }
 
 /** What the transform job is about. */

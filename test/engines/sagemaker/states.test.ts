@@ -165,6 +165,16 @@ describe('why a job failed', () => {
 });
 
 describe('what a job said', () => {
+  it('is told with the reason of its failure', () => {
+    const FailureReason = 'AlgorithmError: See job logs for more information';
+    expect(stateOf('Processing', 'Failed', { FailureReason, ExitMessage: 'no rows left' })).toMatchObject({
+      reason: `${FailureReason} (no rows left)`,
+    });
+    expect(stateOf('Processing', 'Failed', { FailureReason, ExitMessage: FailureReason })).toMatchObject({
+      reason: FailureReason,
+    });
+  });
+
   it('at its end is its exit message', () => {
     expect(stateOf('Processing', 'Completed', { ExitMessage: '4177 rows' })).toMatchObject({
       exitMessage: '4177 rows',
