@@ -14,6 +14,7 @@ import { loginToEcr } from './aws/ecr.ts';
 import { createConnector } from './engines/container/connect.ts';
 import { createContainerEngine } from './engines/container/engine.ts';
 import { findRegistryCredentials } from './engines/container/registry-auth.ts';
+import { createUnusedImages } from './engines/container/unused-images.ts';
 import { chooseLocalEngine, type LocalEngines } from './engines/local-engines.ts';
 import { createProcessEngine } from './engines/process/engine.ts';
 import { createWebhookNotifier } from './notify/webhook.ts';
@@ -132,6 +133,10 @@ export function createLocalEngines(config: Config): LocalEngines {
       await client.ping();
       return found;
     },
+    unusedImages: createUnusedImages(async () => (await connect()).client, {
+      frameworksDir: common.frameworksDir,
+      baseImage,
+    }),
   };
 }
 

@@ -1,10 +1,10 @@
-import { readdir, rm, stat } from 'node:fs/promises';
-import { join } from 'node:path';
-import { setTimeout as sleep } from 'node:timers/promises';
-import { readConfig, type Config } from '../config.ts';
+import { readConfig } from '../config.ts';
 import { SluiceError } from '../core/errors.ts';
-import type { LocalEngine, LocalJob } from '../engines/engine.ts';
+import type { LocalJob } from '../engines/engine.ts';
+import type { LocalEngines } from '../engines/local-engines.ts';
 import { createLocalEngines } from '../worker.ts';
+import { temporaryFiles, unusedImages } from './clean/leftovers.ts';
+import { removeJobs, within, type OwnedJob } from './clean/remove-jobs.ts';
 import { exitCodes } from './errors.ts';
 import { askOwners, type Ownership } from './job-owners.ts';
 import { print, say } from './output.ts';
@@ -14,12 +14,21 @@ interface CleanOptions {
   unknown?: true;
 }
 
-const anHourMs = 3_600_000;
+const answerMs = 60_000;
 
-/** Stops and removes what no open run owns: jobs and temporary files, never outputs or models. */
+/**
+ * Stops and removes what no open run owns: jobs, temporary files, images of a former content; never outputs or models. What cannot
+ * be removed is told, and the rest is removed all the same.
+ */
 export async function cleanCommand({ dryRun, unknown }: CleanOptions): Promise<number> {
   const config = readConfig();
-  const jobs = await listJobs(config);
+  const engines = createLocalEngines(config);
+  const kept: string[] = [];
+  const keep = (what: string, why: string) => {
+    kept.push(what);
+    say(`${what} stays: ${why}`);
+  };
+  const jobs = await listJobs(engines, keep);
   const owners = await askOwners(config, jobs).catch(tellUnreachable);
   const ownedBy = (owner: Ownership) => jobs.filter(({ name }) => owners?.get(name) === owner);
   const removable = [...ownedBy('closed'), ...(unknown ? ownedBy('unknown') : [])];
@@ -27,12 +36,32 @@ export async function cleanCommand({ dryRun, unknown }: CleanOptions): Promise<n
   for (const { name, state } of removable) {
     print(`${dryRun ? 'would ' : ''}${state === 'running' ? 'stop and ' : ''}remove ${name} (${state})`);
   }
-  if (!dryRun) await stopAndRemove(removable);
-  for (const path of await temporaryFiles(config)) {
-    print(`${dryRun ? 'would remove' : 'remove'} ${path}`);
-    if (!dryRun) await rm(path, { recursive: true, force: true });
+  if (!dryRun) await removeJobs(removable, keep);
+  const images = attempt('the framework images', () => unusedImages(engines.unusedImages), keep);
+  for (const { what, remove } of [...(await temporaryFiles(config)), ...((await images) ?? [])]) {
+    print(`${dryRun ? 'would remove' : 'remove'} ${what}`);
+    if (dryRun) continue;
+    const isRemoved = await attempt(what, remove, keep);
+    if (isRemoved === false) keep(what, 'a container needs it');
   }
-  return owners === null ? exitCodes.other : 0;
+  return owners === null || kept.length > 0 ? exitCodes.other : 0;
+}
+
+type Keep = (what: string, why: string) => void;
+
+/** Null if it failed, which is told. */
+async function attempt<Result>(
+  what: string,
+  work: () => Promise<Result>,
+  keep: Keep,
+): Promise<Result | null> {
+  try {
+    return await within(answerMs, work());
+  } catch (error) {
+    if (!(error instanceof SluiceError)) throw error;
+    keep(what, error.message);
+    return null;
+  }
 }
 
 /** A job that has ended may still be waited for, too: without an answer none is touched. */
@@ -51,41 +80,12 @@ function tellKept(jobs: readonly LocalJob[]): void {
   );
 }
 
-type OwnedJob = LocalJob & { engine: LocalEngine };
-
-async function listJobs(config: Config): Promise<OwnedJob[]> {
-  const { process, container } = createLocalEngines(config);
+async function listJobs({ process, container }: LocalEngines, keep: Keep): Promise<OwnedJob[]> {
   const lists = await Promise.all(
-    [process, container].map(async (engine) => (await engine.list()).map((job) => ({ ...job, engine }))),
+    [process, container].map(async (engine) => {
+      const jobs = await attempt(`what the ${engine.name} engine has`, () => engine.list(), keep);
+      return (jobs ?? []).map((job) => ({ ...job, engine }));
+    }),
   );
   return lists.flat();
-}
-
-async function stopAndRemove(jobs: readonly OwnedJob[]): Promise<void> {
-  const refOf = ({ name, engine }: OwnedJob) => ({ engine: engine.name, name });
-  // All at once: each may take its grace.
-  await Promise.all(jobs.map((job) => job.engine.stop(refOf(job))));
-  for (const job of jobs) {
-    while (!(await job.engine.remove(job.name))) {
-      // Asking also ends what has lost its supervisor.
-      await job.engine.describe(refOf(job));
-      await sleep(100);
-    }
-  }
-}
-
-/** What was left when something of ours was killed: young ones may still be in use. */
-async function temporaryFiles({ storageFolder, jobsFolder }: Config): Promise<string[]> {
-  const places = [
-    { folder: join(storageFolder, 'uploads'), pattern: /^\./ },
-    { folder: jobsFolder, pattern: /^\.(new|old|probe)-/ },
-  ];
-  const found: string[] = [];
-  for (const { folder, pattern } of places) {
-    for (const name of (await readdir(folder).catch(() => [])).filter((entry) => pattern.test(entry))) {
-      const info = await stat(join(folder, name)).catch(() => null);
-      if (info !== null && Date.now() - info.mtimeMs > anHourMs) found.push(join(folder, name));
-    }
-  }
-  return found;
 }

@@ -34,15 +34,26 @@ export interface PathInfo {
   isFolder: boolean;
 }
 
+export interface EngineSecurity {
+  /** By SELinux: a container reads files with the right label only. */
+  labelsFiles: boolean;
+  /** Root of a container is another user of the machine. */
+  remapsUsers: boolean;
+}
+
 /** What the container engine is asked for, in our words: the only file that knows the library behind it. */
 export interface ContainerClient {
   ping(): Promise<void>;
+  security(): Promise<EngineSecurity>;
   findImage(image: string): Promise<ImageInfo | null>;
   /** The status by which the image's registry answers for it: 200, 401, 404; 500 if it isn't reached or wants to know who asks. */
   askRegistry(image: string, credentials: RegistryCredentials | null): Promise<number>;
   /** @throws SluiceError with a {@link refusalStatus} if the image cannot be had. */
   pull(image: string, credentials: RegistryCredentials | null, progress: Progress): Promise<void>;
   build(context: Readable, options: BuildOptions, progress: Progress): Promise<void>;
+  listImages(label: string): Promise<ListedImage[]>;
+  /** False, and does nothing, if a container needs it. */
+  removeImage(tag: string): Promise<boolean>;
   /** False if there is a container of that name. */
   create(name: string, body: CreateBody): Promise<boolean>;
   /** False if there is another container of that name. */
@@ -63,6 +74,11 @@ export interface ContainerClient {
   removeNetwork(name: string): Promise<void>;
 }
 
+export interface ListedImage {
+  tags: readonly string[];
+  createdAt: Date;
+}
+
 export interface ListedNetwork {
   labels: Readonly<Record<string, string>>;
   createdAt: Date;
@@ -70,6 +86,8 @@ export interface ListedNetwork {
 
 export interface BuildOptions {
   tag: string;
+  /** For the registry of the base image. */
+  credentials: RegistryCredentials | null;
   buildArgs: Readonly<Record<string, string>>;
   labels: Readonly<Record<string, string>>;
 }
@@ -101,11 +119,21 @@ function libraryOptions(endpoint: Endpoint): Dockerode.DockerOptions {
   };
 }
 
-type ImageCalls = Pick<ContainerClient, 'ping' | 'findImage' | 'askRegistry' | 'pull' | 'build'>;
+type ImageCalls = Pick<
+  ContainerClient,
+  'ping' | 'security' | 'findImage' | 'askRegistry' | 'pull' | 'build' | 'listImages' | 'removeImage'
+>;
 
 function imageCalls(docker: Dockerode): ImageCalls {
   return {
     ping: () => ask(() => docker.ping()).then(() => undefined),
+
+    async security() {
+      const { SecurityOptions } = (await ask(() => docker.info())) as { SecurityOptions?: string[] };
+      const has = (name: string) =>
+        (SecurityOptions ?? []).some((text) => text.split(',')[0] === `name=${name}`);
+      return { labelsFiles: has('selinux'), remapsUsers: has('userns') };
+    },
 
     async findImage(image) {
       // A name that cannot be one is nowhere either.
@@ -133,12 +161,35 @@ function imageCalls(docker: Dockerode): ImageCalls {
       }
     },
 
-    async build(context, { tag, buildArgs, labels }, progress) {
+    async build(context, { tag, credentials, buildArgs, labels }, progress) {
       const options = { t: tag, buildargs: { ...buildArgs }, labels: { ...labels }, forcerm: true };
-      const stream = await ask(() => docker.buildImage(context, options));
+      const registryconfig = credentials === null ? {} : { [credentials.serveraddress]: credentials };
+      // The library's types do not know of tokens.
+      const withLogin = { ...options, registryconfig } as Dockerode.ImageBuildOptions;
+      const stream = await ask(() => docker.buildImage(context, withLogin));
       await readProgress(stream, progress);
     },
+
+    async listImages(label) {
+      const found = await ask(() => docker.listImages({ filters: { label: [label] } }));
+      return found.map(({ RepoTags, Created }) => ({
+        tags: RepoTags ?? [],
+        createdAt: new Date(Created * 1000),
+      }));
+    },
+
+    removeImage: (tag) => removeTag(docker, tag),
   };
+}
+
+async function removeTag(docker: Dockerode, tag: string): Promise<boolean> {
+  try {
+    await unlessMissing(ask(() => docker.getImage(encodeURI(tag)).remove()));
+    return true;
+  } catch (error) {
+    if (refusalStatus(error) === 409) return false;
+    throw error;
+  }
 }
 
 const createTries = 100;

@@ -8,6 +8,7 @@ import { SluiceError } from '../../core/errors.ts';
 import type { LocalOptions } from '../../core/jobs.ts';
 import { frameworkOf } from '../framework.ts';
 import { filesBelow } from '../local/inputs.ts';
+import { readUnlessMissing } from '../local/job-folder.ts';
 import type { ContainerClient } from './client.ts';
 import { registryOf } from './image-registry.ts';
 import type { RegistryCredentials } from './registry-auth.ts';
@@ -89,6 +90,9 @@ export async function frameworkTag(image: string, folder: string, baseImage: str
   return `${image}-${hash.digest('hex').slice(0, 12)}`;
 }
 
+/** Of the images that are built here; its value is their tag. */
+export const frameworkLabel = 'sluice.framework';
+
 /** A registry that does not answer gets so many tries, with so many milliseconds between. */
 const pullPausesMs = [1000, 3000];
 
@@ -135,16 +139,17 @@ function withTag(image: string): string {
 }
 
 function refusedPull(image: string, status: number | null, { message }: Error): SluiceError {
-  const code = status === 401 || status === 403 ? 'AccessDenied' : 'ImageNotFound';
+  const code = status !== null && deniedStatuses.includes(status) ? 'AccessDenied' : 'ImageNotFound';
   return new SluiceError(code, `${image} cannot be pulled: ${message}`, { details: { image, status } });
 }
 
 async function build(
-  { client, baseImage }: ImageOptions,
+  options: ImageOptions,
   tag: string,
   folder: string,
   tell: (phase: string) => void,
 ): Promise<void> {
+  const { client, baseImage } = options;
   tell(`building ${tag}`);
   const log: string[] = [];
   const progress = (line: string) => {
@@ -153,17 +158,39 @@ async function build(
     if (!line.startsWith('--->')) tell(`building ${tag}: ${line}`);
   };
   const buildArgs = baseImage === null ? {} : { BASE_IMAGE: baseImage };
-  const labels = { 'sluice.framework': tag };
+  const labels = { [frameworkLabel]: tag };
+  const base = baseImage ?? (await defaultBase(folder));
+  const credentials = base === null ? null : await options.credentials(base);
   try {
-    await client.build(await buildContext(folder), { tag, buildArgs, labels }, progress);
+    await client.build(await buildContext(folder), { tag, credentials, buildArgs, labels }, progress);
   } catch (error) {
     if (refusalStatus(error) === null) throw error;
     const said = [...log.slice(-15), (error as Error).message].map((line) => `  ${line}`).join('\n');
-    throw new SluiceError('ImageNotFound', `${tag} cannot be built from ${folder}:\n${said}`, {
-      details: { image: tag },
+    const code =
+      base !== null && (await isDenied(client, base, credentials)) ? 'AccessDenied' : 'ImageNotFound';
+    throw new SluiceError(code, `${tag} cannot be built from ${folder}:\n${said}`, {
+      details: { image: tag, base },
     });
   }
 }
+
+/** The image that a Dockerfile is built on, unless another one is named; null if it does not say so in this way. */
+async function defaultBase(folder: string): Promise<string | null> {
+  const text = (await readUnlessMissing(join(folder, 'Dockerfile'))) ?? '';
+  return /^ARG BASE_IMAGE=(\S+)$/m.exec(text)?.[1] ?? null;
+}
+
+/** Of a build the engine does not say with which status its base was refused; its registry does. */
+async function isDenied(
+  client: ContainerClient,
+  base: string,
+  credentials: RegistryCredentials | null,
+): Promise<boolean> {
+  if ((await client.findImage(base)) !== null) return false;
+  return deniedStatuses.includes(await askRegistry(client, base, credentials));
+}
+
+const deniedStatuses = [401, 403];
 
 async function buildContext(folder: string): Promise<Readable> {
   const pack = tar.pack();

@@ -1,13 +1,15 @@
 import { readFile, realpath } from 'node:fs/promises';
 import { isReadableByAll, leadsOutside, type FoundInput } from '../local/inputs.ts';
 import type { ContainerClient } from './client.ts';
-import { runsAsRoot, seesSame, sharesFiles } from './shared-files.ts';
+import { runsAsRoot, seesSame, sharesFiles, type Probed, type ProbedClient } from './shared-files.ts';
 import type { Home } from './home.ts';
 import type { ReadyImage } from './images.ts';
 
+export type MountingClient = ProbedClient & Pick<ContainerClient, 'security'>;
+
 /** Of these inputs the ones that the engine sees where they lie. All others are sent: to a remote engine, to a user who might not read them. */
 export async function mountable<Input extends FoundInput>(
-  { client, home }: { client: ContainerClient; home: Pick<Home, 'folder'> },
+  { client, home }: { client: MountingClient; home: Pick<Home, 'folder'> },
   inputs: readonly Input[],
   image: ReadyImage,
 ): Promise<Input[]> {
@@ -19,20 +21,23 @@ export async function mountable<Input extends FoundInput>(
 }
 
 async function canBeMounted(
-  client: ContainerClient,
+  client: MountingClient,
   jobsDir: string,
   source: string,
   image: ReadyImage,
 ): Promise<boolean> {
-  if (!(await isShared(client, jobsDir, source, image))) return false;
-  if (!runsAsRoot(image.user) && !(await isReadableByAll(source))) return false;
+  const { labelsFiles, remapsUsers } = await client.security();
+  // Its containers may only read files with a label, and to label those of the user is not ours.
+  if (labelsFiles || !(await isShared(client, jobsDir, source, image))) return false;
+  const isAnybody = !runsAsRoot(image.user) || remapsUsers;
+  if (isAnybody && !(await isReadableByAll(source))) return false;
   // In the container such a link would lead nowhere, or to something else.
   return !(await leadsOutside(source));
 }
 
 /** One answer a mount of this machine: the engine may see some of them, as with a worker that is in a container itself. */
 async function isShared(
-  client: ContainerClient,
+  client: MountingClient,
   jobsDir: string,
   source: string,
   image: ReadyImage,
@@ -53,16 +58,20 @@ async function isShared(
   return true;
 }
 
-const known = new WeakMap<ContainerClient, Map<string, Promise<boolean>>>();
+const known = new WeakMap<MountingClient, Map<string, Promise<Probed>>>();
 
-/** Once a worker. */
-function askOnce(client: ContainerClient, point: string, ask: () => Promise<boolean>): Promise<boolean> {
-  const answers = known.get(client) ?? new Map<string, Promise<boolean>>();
+/** Once a worker, unless there is no answer. */
+async function askOnce(client: MountingClient, point: string, ask: () => Promise<Probed>): Promise<boolean> {
+  const answers = known.get(client) ?? new Map<string, Promise<Probed>>();
   known.set(client, answers);
-  const answer = answers.get(point) ?? ask();
-  answers.set(point, answer);
-  answer.catch(() => answers.delete(point));
-  return answer;
+  const asked = answers.get(point) ?? ask();
+  answers.set(point, asked);
+  const answer = await asked.catch((error: unknown) => {
+    answers.delete(point);
+    throw error;
+  });
+  if (answer === null) answers.delete(point);
+  return answer === true;
 }
 
 /** None where the system does not tell. */

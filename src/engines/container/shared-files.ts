@@ -9,11 +9,16 @@ import { createBody } from './requests.ts';
 
 const target = '/sluice-probe';
 
+/** Null: the engine refused the probe, for a reason that may pass. */
+export type Probed = boolean | null;
+
+export type ProbedClient = Pick<ContainerClient, 'create' | 'getArchive' | 'statPath' | 'remove'>;
+
 /**
  * Whether a path of this machine is the same to the engine: not if it runs elsewhere, nor if this worker is in a container itself.
  * Found out by a file, seen through a container that is made but never started.
  */
-export async function sharesFiles(client: ContainerClient, folder: string, image: string): Promise<boolean> {
+export async function sharesFiles(client: ProbedClient, folder: string, image: string): Promise<Probed> {
   const nonce = randomUUID();
   const source = join(folder, `.probe-${nonce}`);
   await mkdir(folder, { recursive: true });
@@ -29,11 +34,11 @@ export async function sharesFiles(client: ContainerClient, folder: string, image
 
 /** The same for a file or folder that nobody may write to: known by the nanosecond at which it was changed. */
 export async function seesSame(
-  client: ContainerClient,
+  client: ProbedClient,
   home: string,
   source: string,
   image: string,
-): Promise<boolean> {
+): Promise<Probed> {
   const { mtimeNs, size } = await stat(source, { bigint: true });
   return throughProbe(client, home, source, image, async (probe) => {
     const seen = await client.statPath(probe, target);
@@ -42,12 +47,12 @@ export async function seesSame(
 }
 
 async function throughProbe(
-  client: ContainerClient,
+  client: ProbedClient,
   home: string,
   source: string,
   image: string,
   look: (probe: string) => Promise<boolean>,
-): Promise<boolean> {
+): Promise<Probed> {
   const name = `sluice-probe-${randomUUID()}`;
   try {
     const body = createBody({
@@ -68,9 +73,10 @@ async function throughProbe(
     await client.create(name, body);
     return await look(name);
   } catch (error) {
-    // The engine has no such path.
-    if (refusalStatus(error) !== null) return false;
-    throw error;
+    const status = refusalStatus(error);
+    if (status === null) throw error;
+    // The engine has no such path. What else it may mean is not for ever.
+    return status === 400 ? false : null;
   } finally {
     await client.remove(name);
   }

@@ -2,7 +2,7 @@ import { spawn } from 'node:child_process';
 import { rmSync } from 'node:fs';
 import { mkdtemp } from 'node:fs/promises';
 import { get } from 'node:http';
-import { createServer, type Server, type Socket } from 'node:net';
+import { connect, createServer, type Server, type Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { SluiceError } from '../../core/errors.ts';
@@ -14,6 +14,21 @@ export interface SshTunnel {
   /** Speaks Docker's API, in a folder that only this user can enter. Gone when this process ends. */
   socketPath: string;
   close(): Promise<void>;
+}
+
+const folderPrefix = 'sluice-ssh-';
+const socketName = 'docker.sock';
+
+/** The names of the folders of tunnels among the temporary files. */
+export const tunnelPattern = new RegExp(`^${folderPrefix}`);
+
+/** Whether nobody listens there any more: the process was killed before it could remove the folder. */
+export function isDeadTunnel(folder: string): Promise<boolean> {
+  return new Promise((resolve) => {
+    const socket = connect(join(folder, socketName));
+    socket.once('connect', () => resolve(false)).once('error', () => resolve(true));
+    socket.once('connect', () => socket.destroy());
+  });
 }
 
 /** Enough to tell what was wrong: `ssh` prints its reason last. */
@@ -38,7 +53,7 @@ export function sshCommand({ destination, port, remotePath }: SshAddress): [stri
  * @throws SluiceError `EngineUnavailable` with what `ssh` said, if the engine does not answer now.
  */
 export async function openSshTunnel(address: SshAddress): Promise<SshTunnel> {
-  const folder = await mkdtemp(join(tmpdir(), 'sluice-ssh-'));
+  const folder = await mkdtemp(join(tmpdir(), folderPrefix));
   const removeFolder = () => rmSync(folder, { recursive: true, force: true });
   process.once('exit', removeFolder);
   const sockets = new Set<Socket>();
@@ -47,7 +62,7 @@ export async function openSshTunnel(address: SshAddress): Promise<SshTunnel> {
     socket.once('close', () => sockets.delete(socket));
     joinToEngine(socket, address);
   });
-  const socketPath = join(folder, 'docker.sock');
+  const socketPath = join(folder, socketName);
   const tunnel: SshTunnel = {
     socketPath,
     async close() {

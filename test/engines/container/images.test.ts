@@ -3,7 +3,8 @@ import { chmodSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
 import { createImages, frameworkTag } from '../../../src/engines/container/images.ts';
-import { describeDocker, dockerApi } from '../../support/docker.ts';
+import { createUnusedImages } from '../../../src/engines/container/unused-images.ts';
+import { describeDocker, dockerApi, dockerDo } from '../../support/docker.ts';
 import { connectCounted, makeFolder, plainImage, projectRoot, removeImage, writeFiles } from './jobs.ts';
 
 const never = new AbortController().signal;
@@ -126,6 +127,28 @@ describeDocker('a framework image', () => {
     expect(isBuilt).toBe(false);
     expect(await isThere((await second).reference)).toBe(true);
     expect(counts.builds).toBe(1);
+  });
+
+  it('is listed as of no use when its folder has another content, and removed unless a container needs it', async () => {
+    const frameworksDir = frameworks('COPY run /run-me', { run: random() });
+    const old = (await (await imagesOf(frameworksDir)).ensure()).reference;
+    writeFileSync(join(frameworksDir, 'tiny/run'), random());
+    const present = (await (await imagesOf(frameworksDir)).ensure()).reference;
+    const { client } = await connectCounted();
+    const unused = createUnusedImages(() => Promise.resolve(client), { frameworksDir, baseImage: null });
+    const soon = new Date(Date.now() + 60_000);
+    expect(await unused.list(soon)).toContain(old);
+    expect(await unused.list(soon)).not.toContain(present);
+    expect(await unused.list(new Date(Date.now() - 3_600_000))).not.toContain(old);
+    const name = `sluice-test-needs-${random()}`;
+    await dockerDo('POST', `/containers/create?name=${name}`, { Image: old, Cmd: ['true'] });
+    try {
+      expect(await unused.remove(old)).toBe(false);
+    } finally {
+      await dockerDo('DELETE', `/containers/${name}?force=1`);
+    }
+    expect(await unused.remove(old)).toBe(true);
+    expect(await isThere(old)).toBe(false);
   });
 
   it('is the one of this checkout', async () => {

@@ -149,6 +149,20 @@ describeDocker('outputs', () => {
     expect(existsSync(join(models, name))).toBe(false);
   });
 
+  it('have a network that is found when nothing else of the job is left', async () => {
+    const bench = createBench();
+    const name = jobName('network-left');
+    const { client } = await createConnector(unset('/nowhere', { host: `unix://${dockerSocket}` }))();
+    await client.createNetwork(`sluice-${name}`, { 'sluice.job': name, 'sluice.home': bench.jobsDir });
+    try {
+      expect(await bench.engine.list()).toMatchObject([{ name, state: 'ended' }]);
+      expect(await bench.engine.remove(name)).toBe(true);
+      expect(await bench.engine.list()).toEqual([]);
+    } finally {
+      await client.removeNetwork(`sluice-${name}`);
+    }
+  });
+
   it('are not in danger when somebody uses the network of the job', async () => {
     const name = jobName('network');
     const { client } = await createConnector(unset('/nowhere', { host: `unix://${dockerSocket}` }))();

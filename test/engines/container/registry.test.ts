@@ -3,15 +3,18 @@ import { tmpdir } from 'node:os';
 import { delimiter, join } from 'node:path';
 import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from 'vitest';
 import { loginToEcr } from '../../../src/aws/ecr.ts';
+import { createConnector } from '../../../src/engines/container/connect.ts';
+import { createImages } from '../../../src/engines/container/images.ts';
 import {
   findRegistryCredentials,
   type RegistryCredentials,
 } from '../../../src/engines/container/registry-auth.ts';
 import { command } from '../../support/commands.ts';
 import { startFakeEcr } from '../../support/fake-ecr.ts';
+import { failureOf } from '../../support/folders.ts';
 import { dockerSocket, needsDockerAnd } from '../../support/real-parts.ts';
 import { writeHelper } from './credential-helpers.ts';
-import { writeConfig } from './docker-folder.ts';
+import { unset, writeConfig } from './docker-folder.ts';
 import { startRegistry, type Registry } from './registry-server.ts';
 import { ask, type Answer } from './requests.ts';
 
@@ -72,11 +75,48 @@ const pull = (credentials: RegistryCredentials | null) =>
   post(`/images/create?fromImage=${repository}&tag=1`, credentials);
 const isHere = async () =>
   (await ask({ socketPath: dockerSocket, path: `/images/${image}/json` })).status === 200;
+/** A framework image whose base is that of the registry. */
+async function build(credentials: RegistryCredentials | null) {
+  const { client } = await createConnector(unset(folder, { host: `unix://${dockerSocket}` }))();
+  const frameworksDir = await mkdtemp(join(folder, 'frameworks-'));
+  await mkdir(join(frameworksDir, 'tiny'));
+  const dockerfile = `ARG BASE_IMAGE=${image}\nFROM \${BASE_IMAGE}\nUSER 7\n`;
+  await writeFile(join(frameworksDir, 'tiny', 'Dockerfile'), dockerfile);
+  const asked: string[] = [];
+  const images = createImages({
+    client,
+    frameworksDir,
+    baseImage: null,
+    credentials: (name) => {
+      asked.push(name);
+      return Promise.resolve(credentials);
+    },
+  });
+  const signal = new AbortController().signal;
+  const made = images.ensure('sluice/tiny:1', 'missing', () => undefined, signal);
+  return { made, asked, remove: async () => client.removeImage((await made).reference) };
+}
+
 const find = (name: string) =>
   findRegistryCredentials(name, { configFolder: join(folder, '.docker'), ecrLogin: loginToEcr });
 const base64 = (text: string) => Buffer.from(text).toString('base64');
 
 describe('an image of a registry that wants a password', () => {
+  it('is the base of a framework image with the credentials for it', async () => {
+    const ann = { username: 'ann', password: users.ann, serveraddress: registry.host };
+    const { made, asked, remove } = await build(ann);
+    expect(await made).toMatchObject({ user: '7' });
+    expect(asked).toEqual([image]);
+    expect(await remove()).toBe(true);
+  });
+
+  it('is refused as the base of a framework image without them, and it is told so', async () => {
+    const { made } = await build(null);
+    const failure = await failureOf(made);
+    expect(failure).toMatchObject({ code: 'AccessDenied', retryable: false });
+    expect(failure.message).toContain('cannot be built from');
+  });
+
   it('is pulled with the credentials of the configuration', async () => {
     await writeConfig(folder, { auths: { [registry.host]: { auth: base64(`ann:${users.ann}`) } } });
     expect((await pull(await find(image))).body).toContain('Downloaded newer image');

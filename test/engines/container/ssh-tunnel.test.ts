@@ -1,11 +1,13 @@
 import { existsSync, statSync } from 'node:fs';
 import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { request } from 'node:http';
+import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { delimiter, dirname, join } from 'node:path';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { findEngineAddresses } from '../../../src/engines/container/connection.ts';
 import {
+  isDeadTunnel,
   openSshTunnel,
   sshCommand,
   type SshAddress,
@@ -70,6 +72,18 @@ describe('an engine by ssh', () => {
   it('answers at the socket that the address names', async () => {
     const { socketPath } = await open(hostOf(server, '/var/run/docker.sock'));
     expect(await ask({ socketPath, path: '/_ping' })).toMatchObject({ status: 200 });
+  });
+
+  it('has a folder that is known to be of no use once nobody listens there', async () => {
+    const { socketPath } = await open();
+    expect(await isDeadTunnel(dirname(socketPath))).toBe(false);
+    const left = await mkdtemp(join(folder, 'left-'));
+    expect(await isDeadTunnel(left)).toBe(true);
+    const server = createServer();
+    await new Promise<void>((resolve) => server.listen(join(left, 'docker.sock'), resolve));
+    expect(await isDeadTunnel(left)).toBe(false);
+    await new Promise((resolve) => server.close(resolve));
+    expect(await isDeadTunnel(left)).toBe(true);
   });
 
   it('answers many at once', async () => {
