@@ -43,6 +43,10 @@ const environment = z.object({
   DOCKER_CERT_PATH: foreign,
   XDG_RUNTIME_DIR: foreign,
   HOME: foreign,
+  PATH: foreign,
+  USER: foreign,
+  LOGNAME: foreign,
+  SSH_AUTH_SOCK: foreign,
 });
 
 const toolchainSchema = z.object({ temporal: z.string().nullable(), python: z.string() });
@@ -61,6 +65,8 @@ export interface DockerSettings {
   /** Where engines of this user have their sockets. Null where there is no such thing. */
   runtimeFolder: string | null;
   homeFolder: string;
+  /** The variables by which `ssh` finds itself, its configuration and its agent. */
+  sshEnvironment: Readonly<Record<string, string>>;
 }
 
 export interface Config {
@@ -140,7 +146,14 @@ function dockerSettings(settings: z.infer<typeof environment>): DockerSettings {
     // Services and SSH sessions often lack the variable, not the folder.
     runtimeFolder: settings.XDG_RUNTIME_DIR ?? (user === undefined ? null : `/run/user/${user}`),
     homeFolder,
+    sshEnvironment: sshEnvironment(settings),
   };
+}
+
+function sshEnvironment(settings: z.infer<typeof environment>): Record<string, string> {
+  const { PATH, HOME, USER, LOGNAME, SSH_AUTH_SOCK } = settings;
+  const known = Object.entries({ PATH, HOME, USER, LOGNAME, SSH_AUTH_SOCK });
+  return Object.fromEntries(known.filter((entry): entry is [string, string] => entry[1] !== undefined));
 }
 
 /** What `scripts/setup.js` found and made. */

@@ -152,6 +152,7 @@ describe('the variables of the Docker CLI', () => {
       certFolder: '/home/ann/.docker',
       runtimeFolder: `/run/user/${process.getuid!()}`,
       homeFolder: '/home/ann',
+      sshEnvironment: { HOME: '/home/ann' },
     });
   });
 
@@ -165,6 +166,10 @@ describe('the variables of the Docker CLI', () => {
       DOCKER_CERT_PATH: '/etc/certs',
       XDG_RUNTIME_DIR: '/run/ann',
       HOME: '/home/ann',
+      PATH: '/opt/ssh:/bin',
+      USER: 'ann',
+      SSH_AUTH_SOCK: '/tmp/agent',
+      AWS_SECRET_ACCESS_KEY: 'not for ssh',
     };
     expect(read(env).docker).toEqual({
       host: 'tcp://engine:2376',
@@ -175,6 +180,7 @@ describe('the variables of the Docker CLI', () => {
       certFolder: '/etc/certs',
       runtimeFolder: '/run/ann',
       homeFolder: '/home/ann',
+      sshEnvironment: { PATH: '/opt/ssh:/bin', HOME: '/home/ann', USER: 'ann', SSH_AUTH_SOCK: '/tmp/agent' },
     });
   });
 

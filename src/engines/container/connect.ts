@@ -33,7 +33,7 @@ async function connectToEngine(settings: ConnectionSettings): Promise<EngineConn
     try {
       const client = await createClient(await endpointOf(address));
       await client.ping();
-      return { client, address: supervisorAddress(address), found };
+      return { client, address: supervisorAddress(address, settings), found };
     } catch (error) {
       if (!(error instanceof SluiceError)) throw error;
       refusals.push(`${found}: ${error.message}`);
@@ -55,6 +55,11 @@ async function endpointOf(address: EngineAddress): Promise<Endpoint> {
   }
 }
 
-function supervisorAddress(address: EngineAddress): Readonly<Record<string, unknown>> {
-  return address.kind === 'ssh' ? { kind: 'ssh', command: sshCommand(address) } : address;
+function supervisorAddress(
+  address: EngineAddress,
+  { sshEnvironment }: ConnectionSettings,
+): Readonly<Record<string, unknown>> {
+  return address.kind === 'ssh'
+    ? { kind: 'ssh', command: sshCommand(address), environment: sshEnvironment }
+    : address;
 }

@@ -17,6 +17,8 @@ export interface ConnectionSettings {
   /** Where engines of this user have their sockets. */
   runtimeFolder: string | null;
   homeFolder: string;
+  /** What whoever outlives this process gives its `ssh`. */
+  sshEnvironment: Readonly<Record<string, string>>;
 }
 
 export interface FoundAddress {

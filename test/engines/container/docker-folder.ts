@@ -15,6 +15,7 @@ export function unset(folder: string, settings: Partial<ConnectionSettings> = {}
     certFolder: configFolder,
     runtimeFolder: join(folder, 'run'),
     homeFolder: folder,
+    sshEnvironment: {},
     ...settings,
   };
 }

@@ -9,12 +9,14 @@ import type { JobRequest, JobState, ProcessingJob, TrainingJob } from '../../../
 import type { LocalEngine } from '../../../src/engines/engine.ts';
 import type { ContainerClient } from '../../../src/engines/container/client.ts';
 import { createConnector } from '../../../src/engines/container/connect.ts';
+import type { ConnectionSettings } from '../../../src/engines/container/connection.ts';
 import { createContainerEngine } from '../../../src/engines/container/engine.ts';
 import { isSupervised } from '../../../src/engines/local/liveness.ts';
 import { baseImage, dockerSocket, listContainers, removeContainers } from '../../support/docker.ts';
 import { processesIn } from '../../support/processes.ts';
 import { until } from '../../support/until.ts';
 import { python } from '../process/fixtures.ts';
+import { unset } from './docker-folder.ts';
 
 export { canMount, fakePython, python, writeFiles } from '../process/fixtures.ts';
 
@@ -52,6 +54,8 @@ export interface BenchOptions {
   /** Where the engine is; the Docker engine of this machine, unless said. */
   host?: string;
   supervisorPython?: string;
+  /** More of how the engine is reached. */
+  connection?: Partial<ConnectionSettings>;
   /** Takes the place of the client to the engine. */
   wrap?: (client: ContainerClient) => ContainerClient;
 }
@@ -78,7 +82,10 @@ export function createBench(options: BenchOptions = {}): Bench {
   const folder = options.folder ?? makeFolder();
   const jobsDir = options.jobsDir ?? join(folder, 'jobs');
   const { wrap = (client) => client } = options;
-  const connect = createConnector(settings(options.host ?? `unix://${dockerSocket}`));
+  const connect = createConnector({
+    ...unset(homedir(), { host: options.host ?? `unix://${dockerSocket}` }),
+    ...options.connection,
+  });
   const engine = createContainerEngine({
     jobsDir,
     supervisorPython: options.supervisorPython ?? python,
@@ -127,19 +134,6 @@ export function createBench(options: BenchOptions = {}): Bench {
       for (const pid of pids) process.kill(pid, 'SIGKILL');
       await until(async () => !(await isSupervised({ control: join(folder, 'control') })));
     },
-  };
-}
-
-function settings(host: string) {
-  return {
-    host,
-    context: null,
-    configFolder: join(homedir(), '.docker'),
-    tls: false,
-    tlsVerify: false,
-    certFolder: join(homedir(), '.docker'),
-    runtimeFolder: null,
-    homeFolder: homedir(),
   };
 }
 

@@ -1,45 +1,33 @@
-import { copyFile, mkdir, mkdtemp, readFile, rm } from 'node:fs/promises';
-import { connect, type AddressInfo } from 'node:net';
+import { copyFile, mkdir, mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { createServer, type Server, type TLSSocket } from 'node:tls';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { readTlsFiles, type EngineAddress } from '../../../src/engines/container/address.ts';
 import { findEngineAddresses, type ConnectionSettings } from '../../../src/engines/container/connection.ts';
 import { command } from '../../support/commands.ts';
 import { failureOf } from '../../support/folders.ts';
-import { dockerSocket, needsDockerAnd } from '../../support/real-parts.ts';
+import { needsDockerAnd } from '../../support/real-parts.ts';
 import { makeCertificates } from './certificates.ts';
 import { unset } from './docker-folder.ts';
 import { ask } from './requests.ts';
+import { startTlsEngine, type TlsEngine } from './tls-engine.ts';
 
 const ready = needsDockerAnd('openssl', 'docker');
 let folder: string;
-let engine: Server;
+let engine: TlsEngine;
 let host: string;
 
-/** The engine behind TLS that wants a certificate of its clients, as `dockerd --tlsverify` does. */
 beforeAll(async () => {
   if (!ready) return;
   folder = await mkdtemp(join(tmpdir(), 'sluice-test-tls-'));
-  await makeCertificates(folder, 'server', 'client');
-  const read = (name: string) => readFile(join(folder, name));
-  const [ca, cert, key] = [await read('ca.pem'), await read('server-cert.pem'), await read('server-key.pem')];
-  engine = createServer({ ca, cert, key, requestCert: true, rejectUnauthorized: true }, joinToEngine);
-  await new Promise<void>((resolve) => engine.listen(0, '127.0.0.1', resolve));
-  host = `tcp://127.0.0.1:${(engine.address() as AddressInfo).port}`;
+  engine = await startTlsEngine(folder);
+  host = engine.host;
 });
 afterAll(async () => {
   if (!ready) return;
-  await new Promise((resolve) => engine.close(resolve));
+  await engine.close();
   await rm(folder, { recursive: true });
 });
-
-function joinToEngine(client: TLSSocket): void {
-  const socket = connect(dockerSocket);
-  for (const end of [client, socket]) end.on('error', () => undefined);
-  client.pipe(socket).pipe(client);
-}
 
 async function certFolder(name: string, files: Record<string, string>): Promise<string> {
   const made = join(folder, name);

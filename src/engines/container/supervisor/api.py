@@ -177,7 +177,14 @@ def _through_ssh(address):
     ours, theirs = socket.socketpair()
     with theirs:
         # Nobody waits for it: it ends with the connection, and init reaps it.
-        subprocess.Popen(address["command"], stdin=theirs, stdout=theirs, stderr=subprocess.DEVNULL, start_new_session=True)
+        subprocess.Popen(
+            address["command"],
+            env=address["environment"],
+            stdin=theirs,
+            stdout=theirs,
+            stderr=subprocess.DEVNULL,
+            start_new_session=True,
+        )
     return ours
 
 
