@@ -137,6 +137,15 @@ export default tseslint.config(
   },
   ...Object.entries(layers).map(boundary),
   {
+    files: ['src/worker.ts'],
+    rules: {
+      '@typescript-eslint/no-restricted-imports': [
+        'error',
+        { patterns: [{ regex: '^\\./emulator/', message: 'a worker knows nothing of the emulator' }] },
+      ],
+    },
+  },
+  {
     files: ['src/core/**/*.ts', 'src/workflows/**/*.ts'],
     rules: {
       'no-restricted-globals': ['error', ...deterministicGlobals],

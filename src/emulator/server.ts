@@ -75,8 +75,9 @@ async function read(request: IncomingMessage): Promise<string | null> {
   let bytes = 0;
   for await (const chunk of request as AsyncIterable<Buffer>) {
     bytes += chunk.length;
-    if (bytes > mostBytes) return null;
-    chunks.push(chunk);
+    // Read to its end all the same: a client hears no answer while it sends.
+    if (bytes <= mostBytes) chunks.push(chunk);
   }
+  if (bytes > mostBytes) return null;
   return Buffer.concat(chunks).toString();
 }

@@ -1,4 +1,5 @@
 import { createHash, randomUUID } from 'node:crypto';
+import { validateOutput } from '../../src/emulator/validate.ts';
 
 export interface Answer {
   status: number;
@@ -29,6 +30,13 @@ export async function ask(
     headers: response.headers,
     body: (await response.json()) as Answer['body'],
   };
+}
+
+/** The same, for what is answered: it must be of the shape that the service model says. */
+export async function askRightly(endpoint: string, operation: string, input: unknown): Promise<Answer> {
+  const answer = await ask(endpoint, operation, input);
+  if (answer.status === 200) validateOutput(operation, answer.body);
+  return answer;
 }
 
 /** The headers of a Signature Version 4, as far as an emulator looks at them. */

@@ -2,7 +2,7 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { jobKinds, type JobKind } from '../../src/emulator/arn.ts';
 import type { Life } from '../../src/emulator/script.ts';
 import { openEmulator, type TestEmulator } from '../support/emulator.ts';
-import { ask, jobs, model, trainingJob } from './client.ts';
+import { ask, askRightly, jobs, model, trainingJob } from './client.ts';
 
 let emulator: TestEmulator;
 beforeEach(async () => {
@@ -11,7 +11,7 @@ beforeEach(async () => {
 });
 afterEach(() => emulator.close());
 
-const call = (operation: string, input: unknown) => ask(emulator.endpoint, operation, input);
+const call = (operation: string, input: unknown) => askRightly(emulator.endpoint, operation, input);
 const createJob = (kind: JobKind, name: string, more = {}) =>
   call(`Create${kind}Job`, jobs[kind](name, more));
 const stopJob = (kind: JobKind, name: string) => call(`Stop${kind}Job`, { [`${kind}JobName`]: name });

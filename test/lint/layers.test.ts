@@ -209,6 +209,36 @@ const refused: [string, string, string, string][] = [
     importing('createFileRegistry', '../registry/file-registry.ts'),
     imports,
   ],
+  [
+    'an activity that imports the emulator',
+    'activities/heartbeats.ts',
+    importing('startEmulator', '../emulator/start.ts'),
+    imports,
+  ],
+  [
+    'a worker that imports the emulator',
+    'worker.ts',
+    importing('startEmulator', './emulator/start.ts'),
+    imports,
+  ],
+  [
+    'an engine that imports the emulator',
+    'engines/opt-ml.ts',
+    importing('startEmulator', '../emulator/start.ts'),
+    imports,
+  ],
+  [
+    'an emulator that imports the value of an engine',
+    'emulator/pattern.ts',
+    importing('createProcessEngine', '../engines/process/engine.ts'),
+    imports,
+  ],
+  [
+    'an emulator that imports a client of AWS',
+    'emulator/pattern.ts',
+    importing('createSageMakerApi', '../aws/sagemaker.ts'),
+    imports,
+  ],
   ['a default export', 'storage/storage.ts', 'export default 1;\n', 'no-restricted-syntax'],
 ];
 

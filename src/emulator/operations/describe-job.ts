@@ -63,9 +63,11 @@ function trainingState({ kind, name, input }: Job, view: JobView): Body {
       Value,
       Timestamp: epoch(view.modifiedAt),
     })),
-    ...(isOver(view.phase) && {
-      TrainingTimeInSeconds: view.trainingSeconds,
-      BillableTimeInSeconds: view.billableSeconds,
-    }),
+    // The service model allows no 0: a job that never came onto instances has neither.
+    ...(isOver(view.phase) &&
+      view.trainingSeconds !== 0 && {
+        TrainingTimeInSeconds: view.trainingSeconds,
+        BillableTimeInSeconds: view.billableSeconds,
+      }),
   };
 }
