@@ -17,6 +17,7 @@ import { findRegistryCredentials } from './engines/container/registry-auth.ts';
 import { createUnusedImages } from './engines/container/unused-images.ts';
 import { chooseLocalEngine, type LocalEngines } from './engines/local-engines.ts';
 import { createProcessEngine } from './engines/process/engine.ts';
+import { withStaging } from './engines/staged/cleaning.ts';
 import { createWebhookNotifier } from './notify/webhook.ts';
 import { createFileRegistry } from './registry/file-registry.ts';
 import { extractArchive, packArchive, repackModel } from './storage/archive.ts';
@@ -93,6 +94,9 @@ export async function startWorker({
   };
 }
 
+/** Where jobs of this machine have their data whose own are on S3. */
+export const stagingFolder = ({ storageFolder }: Config) => join(storageFolder, 'staged');
+
 /** The engines of this machine. @throws SluiceError `EngineUnavailable` before the set-up. */
 export function createLocalEngines(config: Config): LocalEngines {
   if (config.python === null) {
@@ -113,21 +117,23 @@ export function createLocalEngines(config: Config): LocalEngines {
   };
   const { docker, baseImage } = config;
   const connect = createConnector(docker);
+  const processEngine = createProcessEngine({
+    ...common,
+    python: config.python,
+    isolation: config.isolation,
+    extractModel: (uri, folder, signal) => extractArchive(storage.localPath(uri), folder, signal),
+  });
+  const containerEngine = createContainerEngine({
+    ...common,
+    baseImage,
+    connect,
+    credentials: (image) =>
+      findRegistryCredentials(image, { configFolder: docker.configFolder, ecrLogin: loginToEcr }),
+    packModel: (uri, pack, folder) => packArchive(storage.localPath(uri), pack, folder),
+  });
   return {
-    process: createProcessEngine({
-      ...common,
-      python: config.python,
-      isolation: config.isolation,
-      extractModel: (uri, folder, signal) => extractArchive(storage.localPath(uri), folder, signal),
-    }),
-    container: createContainerEngine({
-      ...common,
-      baseImage,
-      connect,
-      credentials: (image) =>
-        findRegistryCredentials(image, { configFolder: docker.configFolder, ecrLogin: loginToEcr }),
-      packModel: (uri, pack, folder) => packArchive(storage.localPath(uri), pack, folder),
-    }),
+    process: withStaging(processEngine, stagingFolder(config)),
+    container: withStaging(containerEngine, stagingFolder(config)),
     async findContainerEngine() {
       const { client, found } = await connect();
       await client.ping();

@@ -18,6 +18,8 @@ const anHourMs = 3_600_000;
 export async function temporaryFiles({ storageFolder, jobsFolder }: Config): Promise<Leftover[]> {
   const places = [
     { folder: join(storageFolder, 'uploads'), pattern: /^\./, isDead: always },
+    { folder: join(storageFolder, 'downloads'), pattern: /^\./, isDead: isQuiet },
+    { folder: join(storageFolder, 'staged'), pattern: /^\./, isDead: always },
     { folder: jobsFolder, pattern: /^\.(new|old|probe)-/, isDead: always },
     { folder: tmpdir(), pattern: tunnelPattern, isDead: isDeadTunnel },
   ];
@@ -35,6 +37,16 @@ export async function temporaryFiles({ storageFolder, jobsFolder }: Config): Pro
 }
 
 const always = () => Promise.resolve(true);
+
+/** A large download takes hours, and shows in its files alone. */
+async function isQuiet(folder: string): Promise<boolean> {
+  const names = await readdir(folder, { recursive: true }).catch(() => []);
+  for (const name of names) {
+    const info = await stat(join(folder, name)).catch(() => null);
+    if (info !== null && Date.now() - info.mtimeMs < anHourMs) return false;
+  }
+  return true;
+}
 
 async function removePath(path: string): Promise<boolean> {
   await rm(path, { recursive: true, force: true });

@@ -25,6 +25,7 @@ import {
   python,
   shell,
   supervisorOf,
+  tinyServe,
   trainingJob,
   writeFiles,
 } from './fixtures.ts';
@@ -173,32 +174,10 @@ describe.each(isolations)('the outputs of a job, isolation %s', (isolation) => {
   );
 });
 
-/** A framework whose server answers every line with itself in capitals. */
-const serve = `#!/usr/bin/env python3
-import http.server, os, socket
-base = os.environ['SAGEMAKER_BASE_DIR']
-class Handler(http.server.BaseHTTPRequestHandler):
-    def do_GET(self):
-        self.send_response(200 if self.path == '/ping' else 404)
-        self.end_headers()
-    def do_POST(self):
-        body = self.rfile.read(int(self.headers['Content-Length']))
-        prefix = open(base + '/model/prefix').read().strip() + os.environ['SUFFIX']
-        answer = ''.join(prefix + line.upper() + '\\n' for line in body.decode().splitlines())
-        self.send_response(200)
-        self.end_headers()
-        self.wfile.write(answer.encode())
-        try:
-            open(base + '/model/prefix', 'w')
-        except OSError as error:
-            print(error.strerror, flush=True)
-server = http.server.HTTPServer(('127.0.0.1', 0), Handler, bind_and_activate=False)
-server.socket = socket.socket(fileno=3)
-server.serve_forever()
-`;
-
 describe.each(isolations)('a transform job, isolation %s', (isolation) => {
-  const frameworksDir = writeFiles(join(createBench('none').folder, 'frameworks'), { 'tiny/serve': serve });
+  const frameworksDir = writeFiles(join(createBench('none').folder, 'frameworks'), {
+    'tiny/serve': tinyServe,
+  });
   const model: ModelBody = {
     PrimaryContainer: {
       Image: 'sluice/tiny:1',
