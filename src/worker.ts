@@ -11,6 +11,7 @@ import { projectFolder, type Config } from './config.ts';
 import { SluiceError } from './core/errors.ts';
 import { localTaskQueue, searchAttributes } from './core/run.ts';
 import { loginToEcr } from './aws/ecr.ts';
+import { createS3 } from './aws/s3.ts';
 import { createConnector } from './engines/container/connect.ts';
 import { createContainerEngine } from './engines/container/engine.ts';
 import { findRegistryCredentials } from './engines/container/registry-auth.ts';
@@ -21,8 +22,10 @@ import { withStaging } from './engines/staged/cleaning.ts';
 import { createWebhookNotifier } from './notify/webhook.ts';
 import { createFileRegistry } from './registry/file-registry.ts';
 import { extractArchive, packArchive, repackModel } from './storage/archive.ts';
+import { fetchToLocal } from './storage/fetch-to-local.ts';
 import { createFileStorage } from './storage/file-storage.ts';
 import { findInRoots } from './storage/root-paths.ts';
+import { createS3Storage } from './storage/s3-storage.ts';
 
 export interface RunningWorker {
   /** Resolves when both workers have ended; rejects if one failed. */
@@ -165,7 +168,13 @@ function createDependencies(config: Config, logger: Logger, registered: boolean)
     openSession: notYet,
     cloud: notYet,
     frameworkImage: notYet,
-    fetchToLocal: notYet,
+    fetchToLocal: (uri, session, signal) =>
+      fetchToLocal(
+        session === null ? readOnlyS3() : notYet(),
+        join(config.storageFolder, 'downloads'),
+        uri,
+        signal,
+      ),
     repackModel: ({ artifactUri, codeUri, targetUri }, _session, signal) =>
       repackModel(
         storage.localPath(artifactUri),
@@ -175,6 +184,9 @@ function createDependencies(config: Config, logger: Logger, registered: boolean)
       ),
   };
 }
+
+/** S3 with the AWS settings of this machine, for runs without a session. Nothing is uploaded to its root. */
+const readOnlyS3 = () => createS3Storage(createS3(), 's3://sluice');
 
 function notYet(): never {
   throw new SluiceError('Unsupported', 'This worker has no engine for mode "sagemaker"');

@@ -14,7 +14,7 @@ import { readSlice } from './s3/reading.ts';
 import { streamSource } from './s3/sources.ts';
 import { writeObject } from './s3/upload.ts';
 import { uploadCodeTo, uploadTo } from './s3/content-addressed.ts';
-import type { Content, S3Storage } from './storage.ts';
+import type { Content, Fingerprint, S3Storage } from './storage.ts';
 
 /** Memory for the parts that are under way, whatever the number of transfers: the most of what a worker needs for them. */
 const memoryBytes = 64 * 1024 ** 2;
@@ -62,6 +62,8 @@ export function createS3Storage(s3: S3Api, rootUri: string): S3Storage {
         return putFile(transfer, source, below(at, basename(source)), {}, signal);
       return putFile(transfer, source, at, {}, signal);
     },
+
+    fingerprint: (uri, signal) => fingerprintAt(s3, uri, signal),
 
     async read(uri, signal) {
       const at = parseS3Uri(uri);
@@ -126,6 +128,22 @@ async function hashAt(s3: S3Api, uri: string, signal?: AbortSignal): Promise<Con
   if (files.length === 0) throw nothingAt(uri);
   // S3 sorts by the bytes of UTF-8, JavaScript by those of UTF-16.
   return hashFolder(files.sort((a, b) => (a.name < b.name ? -1 : 1)));
+}
+
+async function fingerprintAt(s3: S3Api, uri: string, signal?: AbortSignal): Promise<Fingerprint> {
+  const at = parseS3Uri(uri);
+  const hash = createHash('sha256');
+  const total = { objects: 0, bytes: 0 };
+  const add = (name: string, { etag, bytes }: Pick<S3Object, 'etag' | 'bytes'>) => {
+    hash.update(`${etag} ${bytes} ${name}\0`);
+    total.objects += 1;
+    total.bytes += bytes;
+  };
+  const object = await findObject(s3, at, uri, signal);
+  if (object !== null) add(basename(at.key), object);
+  else for await (const entry of listFolder(s3, at, signal)) add(entry.name, entry);
+  if (total.objects === 0) throw nothingAt(uri);
+  return { etags: hash.digest('hex'), bytes: total.bytes };
 }
 
 async function hashBytes(chunks: AsyncIterable<Buffer>): Promise<Content> {

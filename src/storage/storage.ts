@@ -52,6 +52,11 @@ export interface S3Storage extends Storage {
    * object whole or not at all.
    */
   put(source: string, uri: string, signal?: AbortSignal): Promise<void>;
+  /**
+   * Which version of the data is there, without reading it: one request for a thousand objects.
+   * @throws SluiceError `InvalidInput` if nothing is there.
+   */
+  fingerprint(uri: string, signal?: AbortSignal): Promise<Fingerprint>;
   /** The bytes of an object; the stream fails if it changes or cannot be read to its end. @throws SluiceError `InvalidInput` if it isn't there. */
   read(uri: string, signal?: AbortSignal): Promise<Readable>;
   /** Writes an object, whole or not at all: nothing is there when the bytes fail to come. In constant memory. */
@@ -61,6 +66,12 @@ export interface S3Storage extends Storage {
 export interface Content {
   /** SHA-256 of the content: of the bytes of a file, of the sorted list of paths and hashes of a folder. Hex. */
   sha256: string;
+  bytes: number;
+}
+
+export interface Fingerprint {
+  /** SHA-256 over ETag, size and name of every object, in the order of the names. The same bytes written anew may have another. Hex. */
+  etags: string;
   bytes: number;
 }
 
