@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { createReadStream, createWriteStream } from 'node:fs';
 import { lstat, mkdir, open, readdir, rename, rm, stat, symlink } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
+import type { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { createGunzip, createGzip, constants } from 'node:zlib';
 import tar, { type Extract, type Pack } from 'tar-stream';
@@ -74,6 +75,13 @@ export async function packArchive(
   ]);
 }
 
+/** An archive that is read once, from wherever it is. */
+interface ArchiveSource {
+  /** As messages call it. */
+  name: string;
+  bytes: Readable;
+}
+
 /**
  * Copies `model.tar.gz` with a folder put in as `code/`, whole or not at all; a `code/` that it had is replaced.
  * When it is cancelled, the reason of the signal is thrown.
@@ -86,32 +94,67 @@ export async function repackModel(
   cancelled?: AbortSignal,
   limits = archiveLimits,
 ): Promise<void> {
-  const checker = createEntryChecker(archive, limits);
   await checkIsFile(archive);
   const aside = join(dirname(target), `.${randomUUID()}.tar.gz`);
   await mkdir(dirname(target), { recursive: true });
+  // Opened before anything can fail: a stream that is ended while it opens would leave its file behind.
+  const file = await open(aside, 'wx');
+  try {
+    const source = { name: archive, bytes: createReadStream(archive) };
+    const write = (bytes: AsyncIterable<Buffer>) => pipeline(bytes, file.createWriteStream({ flush: true }));
+    await repackArchive(source, codeFolder, write, cancelled, limits);
+    await rename(aside, target);
+  } finally {
+    await rm(aside, { force: true });
+  }
+}
+
+/**
+ * The same from stream to stream, in constant memory.
+ * @param write - takes the new archive; it must keep nothing of it when the bytes end with an error.
+ * @throws SluiceError `OutputMissing` as {@link extractArchive}; what the source or `write` throw.
+ */
+export async function repackArchive(
+  { name, bytes }: ArchiveSource,
+  codeFolder: string,
+  write: (bytes: AsyncIterable<Buffer>, signal: AbortSignal) => Promise<void>,
+  cancelled?: AbortSignal,
+  limits = archiveLimits,
+): Promise<void> {
+  const checker = createEntryChecker(name, limits);
   const extract = tar.extract();
   const pack = tar.pack();
   // Level 1: models are mostly floating point numbers, on which higher levels spend time for a few per cent.
   const gzip = createGzip({ level: constants.Z_BEST_SPEED });
-  // Opened before anything can fail: a stream that is ended while it opens would leave its file behind.
-  const file = await open(aside, 'wx');
+  let written = Promise.resolve();
+  const failures: unknown[] = [];
+  const take = (packed: AsyncIterable<Buffer>, ending: AbortSignal) => {
+    written = write(packed, ending).catch((error: unknown) => {
+      // Streams that it breaks are heard of earlier.
+      if (!ending.aborted) failures.push(error);
+      throw error;
+    });
+    return written;
+  };
+  const parts = (ending: AbortSignal) => [
+    pipeline(bytes, createGunzip(), extract, { signal: ending }),
+    (async () => {
+      for await (const entry of extract) {
+        await repack(pack, entry, checker.check(entry.header), ending);
+      }
+      checker.finish();
+      await packFolder(pack, codeFolder, 'code', ending);
+      pack.finalize();
+    })(),
+    pipeline(pack, gzip, (packed: AsyncIterable<Buffer>) => take(packed, ending), { signal: ending }),
+  ];
   try {
-    await together(archive, cancelled, (signal) => [
-      pipeline(createReadStream(archive), createGunzip(), extract, { signal }),
-      (async () => {
-        for await (const entry of extract) {
-          await repack(pack, entry, checker.check(entry.header), signal);
-        }
-        checker.finish();
-        await packFolder(pack, codeFolder, 'code', signal);
-        pack.finalize();
-      })(),
-      pipeline(pack, gzip, file.createWriteStream({ flush: true }), { signal }),
-    ]);
-    await rename(aside, target);
-  } finally {
-    await rm(aside, { force: true });
+    await together(name, cancelled, parts);
+  } catch (error) {
+    // What was written so far is removed before anybody hears of it.
+    await written.catch(() => undefined);
+    cancelled?.throwIfAborted();
+    throw failures.length > 0 ? asArchiveError(name, failures[0]) : error;
   }
 }
 
