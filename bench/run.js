@@ -12,6 +12,7 @@ import { describeCalls } from './describe-calls.js';
 import { noOpSteps } from './no-op-steps.js';
 import { manyRuns } from './many-runs.js';
 import { projectFolder } from './stack.js';
+import { s3Transfers, whyNoS3Transfers } from './s3-transfers.js';
 import { startUp } from './start-up.js';
 import { throttleStorm } from './throttle-storm.js';
 import { watchedJobs } from './watched-jobs.js';
@@ -19,18 +20,32 @@ import { watchedJobs } from './watched-jobs.js';
 /** `npm run bench`: every figure, or those whose name is given: `npm run bench -- abalone`. */
 const ofContainers = { containerNoOp, containerAbalone, containerOutput, containerCancel };
 const ofSageMaker = { describeCalls, watchedJobs, throttleStorm };
-const figures = { startUp, noOpSteps, abalone, bigInput, manyRuns, ...ofContainers, ...ofSageMaker };
+const figures = {
+  startUp,
+  noOpSteps,
+  abalone,
+  bigInput,
+  manyRuns,
+  ...ofContainers,
+  ...ofSageMaker,
+  s3Transfers,
+};
 const rounds = {
   ...{ startUp: 5, noOpSteps: 5, abalone: 5, bigInput: 7, manyRuns: 1 },
-  ...{ describeCalls: 1, watchedJobs: 1, throttleStorm: 1 },
+  ...{ s3Transfers: 3, describeCalls: 1, watchedJobs: 1, throttleStorm: 1 },
   ...{ containerNoOp: 15, containerAbalone: 5, containerOutput: 3, containerCancel: 11 },
+};
+
+const whyNot = async (name) => {
+  if (name === 's3Transfers') return whyNoS3Transfers();
+  return name in ofContainers ? whyNoContainers() : null;
 };
 
 const wanted = process.argv.slice(2);
 const rows = [];
 for (const [name, measure] of Object.entries(figures)) {
   if (wanted.length > 0 && !wanted.includes(name)) continue;
-  const reason = name in ofContainers ? await whyNoContainers() : null;
+  const reason = await whyNot(name);
   if (reason !== null) {
     console.error(`${name}: skipped, ${reason}`);
     continue;
