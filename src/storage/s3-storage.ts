@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto';
 import { stat } from 'node:fs/promises';
 import { basename } from 'node:path';
 import { Readable } from 'node:stream';
+import { crc32 } from 'node:zlib';
 import type { S3Address, S3Api, S3Object } from '../aws/s3.ts';
 import { SluiceError } from '../core/errors.ts';
 import { hashFolder, type ContentFile } from './content.ts';
@@ -10,7 +11,7 @@ import { createBudget } from './s3/budget.ts';
 import { downloadFile, downloadFolder } from './s3/download.ts';
 import { listFolder } from './s3/listing.ts';
 import { putFile, putFolder } from './s3/put.ts';
-import { readSlice } from './s3/reading.ts';
+import { otherBytes, readSlice } from './s3/reading.ts';
 import { streamSource } from './s3/sources.ts';
 import { writeObject } from './s3/upload.ts';
 import { uploadCodeTo, uploadTo } from './s3/content-addressed.ts';
@@ -98,8 +99,20 @@ const nothingAt = (uri: string) =>
     details: { uri },
   });
 
-const readAll = (s3: S3Api, at: S3Address, object: S3Object, signal?: AbortSignal) =>
-  readSlice(s3, at, object, { from: 0, to: object.bytes }, signal);
+/** The SDK compares the checksum only of what comes in one piece. */
+async function* readAll(
+  s3: S3Api,
+  at: S3Address,
+  object: S3Object,
+  signal?: AbortSignal,
+): AsyncGenerator<Buffer> {
+  let checksum = 0;
+  for await (const chunk of readSlice(s3, at, object, { from: 0, to: object.bytes }, signal)) {
+    checksum = crc32(chunk, checksum);
+    yield chunk;
+  }
+  if (object.crc32 !== null && object.crc32 !== checksum) throw otherBytes(at);
+}
 
 async function readText(s3: S3Api, uri: string, maxBytes: number, signal?: AbortSignal): Promise<string> {
   const at = parseS3Uri(uri);

@@ -80,3 +80,6 @@ async function* untilItBreaks(body: Readable, end: { error?: unknown }): AsyncGe
 }
 
 const why = (error: unknown) => (error instanceof Error ? ` (${error.message})` : '');
+
+export const otherBytes = (at: S3Address) =>
+  new SluiceError('StorageError', `${s3Uri(at)} came with other bytes than its checksum is of`);

@@ -10,6 +10,7 @@ const mebibyte = 1024 ** 2;
 /** What S3 takes. */
 const maxParts = 10_000;
 const smallestPart = 8 * mebibyte;
+const graceMs = 5000;
 
 /** Where the bytes of an object come from. */
 export interface Source {
@@ -103,11 +104,12 @@ async function writeParts(
     errors.push(error);
     failing.abort();
   };
+  const cut = graceAfter(signal);
   let id: string | undefined;
   let total = { crc32: 0, bytes: 0 };
   const send = async (upload: string, { number, bytes, lease }: Part, checksum: number) => {
     try {
-      sent[number - 1] = await s3.part(at, upload, { number, bytes, crc32: checksum }, signal);
+      sent[number - 1] = await s3.part(at, upload, { number, bytes, crc32: checksum }, cut.signal);
     } catch (error) {
       fail(error);
     } finally {
@@ -136,7 +138,24 @@ async function writeParts(
     if (id !== undefined) await s3.abort(at, id).catch(() => undefined);
     cancelled?.throwIfAborted();
     throw errors[0];
+  } finally {
+    cut.end();
   }
+}
+
+/** S3 may keep a part that was under way when its upload was given up; so it is let arrive, unless that takes too long. */
+function graceAfter(signal: AbortSignal): { signal: AbortSignal; end(): void } {
+  const over = new AbortController();
+  let timer: NodeJS.Timeout | undefined;
+  const begin = () => (timer = setTimeout(() => over.abort(signal.reason), graceMs));
+  signal.addEventListener('abort', begin, { once: true });
+  return {
+    signal: over.signal,
+    end() {
+      signal.removeEventListener('abort', begin);
+      clearTimeout(timer);
+    },
+  };
 }
 
 /** When the answer was lost, the SDK asks again, and the upload is gone: the object tells whether it went well. */
