@@ -7,8 +7,13 @@ const lineage = z.object({
   runId: z.string(),
   executionMode: z.string(),
   parameters: z.record(z.string(), z.union([z.string(), z.number(), z.boolean()])),
-  /** URI and SHA-256 of the input data; null when it could not be hashed in time. */
-  data: z.object({ uri: z.string(), sha256: z.string(), bytes: z.number() }).nullable(),
+  /** URI and SHA-256 of the input data, of large data on S3 their version instead; null when it could not be hashed in time. */
+  data: z
+    .union([
+      z.object({ uri: z.string(), sha256: z.string(), bytes: z.number() }),
+      z.object({ uri: z.string(), etags: z.string(), bytes: z.number() }),
+    ])
+    .nullable(),
   code: z.object({ uri: z.string(), sha256: z.string() }),
   image: z.string(),
   jobs: z.record(z.string(), z.string()),

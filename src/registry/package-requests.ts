@@ -59,7 +59,7 @@ export function lineageProperties({
     'code.uri': code.uri,
     'code.sha256': code.sha256,
     'data.uri': data?.uri,
-    'data.sha256': data?.sha256,
+    ...(data !== null && ('sha256' in data ? { 'data.sha256': data.sha256 } : { 'data.etags': data.etags })),
     'metric.name': metric.name,
     'metric.value': metric.value,
     'metric.comparison': metric.comparison,

@@ -66,6 +66,13 @@ describe('the requests', () => {
     expect(properties['temporal.workflow_id.sha256']).toMatch(/^[0-9a-f]{64}$/);
   });
 
+  it('give the version of large data on S3 instead of their hash', () => {
+    const data = { uri: 's3://bucket/data', etags: 'cd', bytes: 1e12 };
+    const properties = lineageProperties(request({ lineage: { ...request().lineage, data } }));
+    expect(properties).toMatchObject({ 'data.uri': 's3://bucket/data', 'data.etags': 'cd' });
+    expect(properties).not.toHaveProperty('data.sha256');
+  });
+
   it('give parameters that are too many by their hash', () => {
     const parameters = Object.fromEntries(Array.from({ length: 60 }, (_, at) => [`p${at}`, at]));
     const properties = lineageProperties(request({ lineage: { ...request().lineage, parameters } }));

@@ -178,8 +178,10 @@ describe('a run that is accepted', () => {
       version: 1,
       lineage: { parameters: { depth: 5 }, executionMode: 'local' },
     });
-    expect(version?.lineage.data?.bytes).toBe(8);
-    expect(version?.lineage.data?.sha256).toMatch(/^[0-9a-f]{64}$/);
+    expect(version?.lineage.data).toMatchObject({
+      bytes: 8,
+      sha256: expect.stringMatching(/^[0-9a-f]{64}$/),
+    });
     expect(Object.keys(version?.lineage.jobs ?? {})).toEqual([
       'preprocess',
       'train',
