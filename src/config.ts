@@ -33,6 +33,7 @@ const environment = z.object({
   SLUICE_BUCKET: sessionSettings.shape.bucket,
   SLUICE_LOG_LEVEL: z.enum(['trace', 'debug', 'info', 'warn', 'error']).default('info'),
   SLUICE_LOG_FORMAT: z.enum(['json', 'pretty']).optional(),
+  SLUICE_HEALTH_PORT: number.pipe(z.int().min(1).max(65535)).optional(),
   SLUICE_SHUTDOWN_SECONDS: number.pipe(z.number().min(0)).default(10),
   TEMPORAL_CLI_PATH: z.string().min(1).optional(),
   DOCKER_HOST: foreign,
@@ -95,6 +96,8 @@ export interface Config {
   /** Of pipelines in AWS that say no other: the name or ARN of the role that jobs run under, and the bucket. */
   role: string | null;
   bucket: string | null;
+  /** Where the worker says whether it is well, by HTTP. Null: nowhere. */
+  healthPort: number | null;
   /** How long activities that are no jobs may take to end after SIGTERM. */
   shutdownSeconds: number;
 }
@@ -125,6 +128,7 @@ export function readConfig(
     docker: dockerSettings(settings),
     role: settings.SLUICE_ROLE ?? null,
     bucket: settings.SLUICE_BUCKET ?? null,
+    healthPort: settings.SLUICE_HEALTH_PORT ?? null,
     logLevel: settings.SLUICE_LOG_LEVEL,
     logFormat: settings.SLUICE_LOG_FORMAT ?? (process.stderr.isTTY ? 'pretty' : 'json'),
     shutdownSeconds: settings.SLUICE_SHUTDOWN_SECONDS,

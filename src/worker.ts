@@ -3,7 +3,7 @@ import { existsSync, realpathSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { loadClientConnectConfig } from '@temporalio/envconfig';
-import { NativeConnection, Worker } from '@temporalio/worker';
+import { NativeConnection, Worker, type State } from '@temporalio/worker';
 import type { Logger } from 'pino';
 import { createActivities } from './activities/index.ts';
 import type { Dependencies } from './activities/dependencies.ts';
@@ -32,6 +32,10 @@ export interface RunningWorker {
   ended: Promise<void>;
   /** Takes no more work and ends; jobs are left running for the next worker. */
   shutdown(): void;
+  /** What each of them does: only a `RUNNING` one takes work. */
+  states(): { taskQueue: string; state: State }[];
+  /** Whether the Temporal server answers within 2 seconds. */
+  serverAnswers(): Promise<boolean>;
 }
 
 export interface WorkerOptions {
@@ -94,6 +98,9 @@ export async function startWorker({
   return {
     ended: runAll(workers).finally(() => connection.close()),
     shutdown: () => workers.forEach(stop),
+    states: () =>
+      workers.map((worker) => ({ taskQueue: worker.options.taskQueue, state: worker.getState() })),
+    serverAnswers: () => answers(connection),
   };
 }
 
@@ -211,6 +218,14 @@ async function connect(
       { cause: error },
     );
   }
+}
+
+async function answers(connection: NativeConnection): Promise<boolean> {
+  const ask = () => connection.workflowService.getSystemInfo({});
+  return connection.withDeadline(Date.now() + 2000, ask).then(
+    () => true,
+    () => false,
+  );
 }
 
 /** Setting one that isn't registered would leave the workflow task retrying for ever, so the worker looks first. */

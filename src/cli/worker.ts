@@ -1,6 +1,7 @@
 import { readConfig } from '../config.ts';
 import { createLogger, installTemporalLogger } from '../logger.ts';
-import { startWorker } from '../worker.ts';
+import { startWorker, type RunningWorker } from '../worker.ts';
+import { serveHealth } from './health.ts';
 import { hostFiles } from './host/files.ts';
 import { onInterrupt } from './interrupts.ts';
 import { configuredServer } from './server/configured.ts';
@@ -15,14 +16,17 @@ export async function workerCommand(): Promise<number> {
   onInterrupt(() => stop.abort());
   // Without an address of its own it serves the dev server of this root.
   const address = configuredServer() ? undefined : runningHost(hostFiles(config.home))?.address;
-  const worker = await startWorker({ config, logger, ...(address !== undefined && { address }) });
+  let worker: RunningWorker | null = null;
+  if (config.healthPort !== null) await serveHealth(config.healthPort, () => worker);
+  const started = await startWorker({ config, logger, ...(address !== undefined && { address }) });
+  worker = started;
   const shutDown = () => {
     logger.info({}, 'worker stops; its jobs go on for the next one');
-    worker.shutdown();
+    started.shutdown();
   };
   stop.signal.addEventListener('abort', shutDown);
   // The signal may have come while it was starting.
   if (stop.signal.aborted) shutDown();
-  await worker.ended;
+  await started.ended;
   return 0;
 }
