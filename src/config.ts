@@ -31,6 +31,7 @@ const environment = z.object({
   SLUICE_PYTHON: z.string().min(1).optional(),
   SLUICE_ROLE: sessionSettings.shape.role,
   SLUICE_BUCKET: sessionSettings.shape.bucket,
+  SLUICE_EMULATOR_SPEED: number.pipe(z.number().positive()).default(1),
   SLUICE_LOG_LEVEL: z.enum(['trace', 'debug', 'info', 'warn', 'error']).default('info'),
   SLUICE_LOG_FORMAT: z.enum(['json', 'pretty']).optional(),
   SLUICE_HEALTH_PORT: number.pipe(z.int().min(1).max(65535)).optional(),
@@ -98,6 +99,8 @@ export interface Config {
   bucket: string | null;
   /** Where the worker says whether it is well, by HTTP. Null: nowhere. */
   healthPort: number | null;
+  /** Seconds of SageMaker in a real one: of the emulator that this worker talks to, if its clock runs faster. */
+  emulatorSpeed: number;
   /** How long activities that are no jobs may take to end after SIGTERM. */
   shutdownSeconds: number;
 }
@@ -129,6 +132,7 @@ export function readConfig(
     role: settings.SLUICE_ROLE ?? null,
     bucket: settings.SLUICE_BUCKET ?? null,
     healthPort: settings.SLUICE_HEALTH_PORT ?? null,
+    emulatorSpeed: settings.SLUICE_EMULATOR_SPEED,
     logLevel: settings.SLUICE_LOG_LEVEL,
     logFormat: settings.SLUICE_LOG_FORMAT ?? (process.stderr.isTTY ? 'pretty' : 'json'),
     shutdownSeconds: settings.SLUICE_SHUTDOWN_SECONDS,

@@ -11,7 +11,7 @@ import { projectFolder, type Config } from './config.ts';
 import { SluiceError } from './core/errors.ts';
 import { localTaskQueue, searchAttributes } from './core/run.ts';
 import { loginToEcr } from './aws/ecr.ts';
-import { createS3 } from './aws/s3.ts';
+import { createCloudDependencies, stagingFolder } from './cloud.ts';
 import { createConnector } from './engines/container/connect.ts';
 import { createContainerEngine } from './engines/container/engine.ts';
 import { findRegistryCredentials } from './engines/container/registry-auth.ts';
@@ -22,10 +22,8 @@ import { withStaging } from './engines/staged/cleaning.ts';
 import { createWebhookNotifier } from './notify/webhook.ts';
 import { createFileRegistry } from './registry/file-registry.ts';
 import { extractArchive, packArchive, repackModel } from './storage/archive.ts';
-import { fetchToLocal } from './storage/fetch-to-local.ts';
 import { createFileStorage } from './storage/file-storage.ts';
 import { findInRoots } from './storage/root-paths.ts';
-import { createS3Storage } from './storage/s3-storage.ts';
 
 export interface RunningWorker {
   /** Resolves when both workers have ended; rejects if one failed. */
@@ -81,7 +79,8 @@ export async function startWorker({
       ...common,
       ...(workflows ?? builtWorkflows()),
       taskQueue: config.taskQueue,
-      maxConcurrentActivityTaskExecutions: 200,
+      // Jobs of SageMaker are watched here: they cost next to nothing.
+      maxConcurrentActivityTaskExecutions: 2000,
       // So long a dead worker keeps the next task of its runs; the default is 10 s.
       stickyQueueScheduleToStartTimeout: '2s',
     }),
@@ -103,9 +102,6 @@ export async function startWorker({
     serverAnswers: () => answers(connection),
   };
 }
-
-/** Where jobs of this machine have their data whose own are on S3. */
-export const stagingFolder = ({ storageFolder }: Config) => join(storageFolder, 'staged');
 
 /** The engines of this machine. @throws SluiceError `EngineUnavailable` before the set-up. */
 export function createLocalEngines(config: Config): LocalEngines {
@@ -159,6 +155,7 @@ export function createLocalEngines(config: Config): LocalEngines {
 function createDependencies(config: Config, logger: Logger, registered: boolean): Dependencies {
   const engines = createLocalEngines(config);
   const storage = createFileStorage(config.storageFolder, [config.root]);
+  const cloud = createCloudDependencies(config);
   return {
     engines: { process: engines.process, container: engines.container },
     chooseLocalEngine: async () => {
@@ -172,31 +169,17 @@ function createDependencies(config: Config, logger: Logger, registered: boolean)
     searchAttributes: registered,
     findInput: (what, location) =>
       findInRoots(what, location, config.root, [config.root, config.storageFolder]),
-    openSession: notYet,
-    cloud: notYet,
-    frameworkImage: notYet,
-    fetchToLocal: (uri, session, signal) =>
-      fetchToLocal(
-        session === null ? readOnlyS3() : notYet(),
-        join(config.storageFolder, 'downloads'),
-        uri,
+    ...cloud,
+    repackModel: async (model, session, signal) => {
+      if (session !== null) return cloud.repackModel(model, session, signal);
+      await repackModel(
+        storage.localPath(model.artifactUri),
+        storage.localPath(model.codeUri),
+        storage.localPath(model.targetUri),
         signal,
-      ),
-    repackModel: ({ artifactUri, codeUri, targetUri }, _session, signal) =>
-      repackModel(
-        storage.localPath(artifactUri),
-        storage.localPath(codeUri),
-        storage.localPath(targetUri),
-        signal,
-      ),
+      );
+    },
   };
-}
-
-/** S3 with the AWS settings of this machine, for runs without a session. Nothing is uploaded to its root. */
-const readOnlyS3 = () => createS3Storage(createS3(), 's3://sluice');
-
-function notYet(): never {
-  throw new SluiceError('Unsupported', 'This worker has no engine for mode "sagemaker"');
 }
 
 function builtWorkflows(): { workflowBundle: { codePath: string } } {

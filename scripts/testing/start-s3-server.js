@@ -12,10 +12,11 @@ const START_SECONDS = 60;
 
 /**
  * versitygw on a port of the loopback, with a folder of its own.
+ * @param {string} accessKey - buckets that it makes are this one's: as an id of twelve digits, those of an account.
  * @returns {Promise<{ port: number, env: Record<string, string>, folder: string, stop: () => Promise<void> }>}
  * `env` is what AWS's tools find in the environment: endpoint, region and credentials; `folder` has a folder for each bucket.
  */
-export async function startS3Server() {
+export async function startS3Server(accessKey = 'sluice') {
   const folder = mkdtempSync(join(tmpdir(), 'sluice-s3-'));
   const buckets = join(folder, 'buckets');
   // Not every file system has the extended attributes that it would keep them in.
@@ -25,7 +26,7 @@ export async function startS3Server() {
   const options = ['--port', `127.0.0.1:${port}`, '--keep-alive', '--quiet'];
   const args = [...options, 'posix', '--sidecar', attributes, buckets];
   const server = spawn('/bin/sh', ['-c', leash, 'sh', versitygwIn(process.env), ...args], {
-    env: { ROOT_ACCESS_KEY: 'sluice', ROOT_SECRET_KEY: 'not-a-secret' },
+    env: { ROOT_ACCESS_KEY: accessKey, ROOT_SECRET_KEY: 'not-a-secret' },
     stdio: ['pipe', 'ignore', 'pipe'],
   });
   const ended = new Promise((resolve) => server.once('exit', resolve));
@@ -40,7 +41,7 @@ export async function startS3Server() {
   }
   return {
     port,
-    env: environment(endpoint),
+    env: environment(endpoint, accessKey),
     folder: buckets,
     async stop() {
       server.stdin.end();
@@ -50,11 +51,11 @@ export async function startS3Server() {
   };
 }
 
-/** @param {string} endpoint */
-const environment = (endpoint) => ({
+/** @param {string} endpoint @param {string} accessKey */
+const environment = (endpoint, accessKey) => ({
   AWS_ENDPOINT_URL_S3: endpoint,
   AWS_REGION: 'us-east-1',
-  AWS_ACCESS_KEY_ID: 'sluice',
+  AWS_ACCESS_KEY_ID: accessKey,
   AWS_SECRET_ACCESS_KEY: 'not-a-secret',
   // Nothing of the user who starts it.
   AWS_CONFIG_FILE: '/dev/null',

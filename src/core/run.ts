@@ -58,4 +58,4 @@ export const localTaskQueue = (taskQueue: string) => `${taskQueue}-local`;
  * Of activities that watch a job of SageMaker: a worker has hundreds of them, and a job there takes minutes to start and to stop. Of
  * all others a heartbeat is sent every 0.4 s, so that a cancellation is heard at once.
  */
-export const watcherHeartbeats = { everyMs: 10_000, timeoutMs: 45_000 };
+export const watcherHeartbeats = { everyMs: 10_000, timeoutMs: 30_000 };

@@ -1,5 +1,6 @@
 import { accessSync, constants, mkdirSync } from 'node:fs';
-import { join } from 'node:path';
+import { readdir } from 'node:fs/promises';
+import { join, relative } from 'node:path';
 import { afterAll, beforeAll, beforeEach, describe } from 'vitest';
 
 const testing = (name: string) => import(new URL(`../../scripts/testing/${name}`, import.meta.url).href);
@@ -7,7 +8,7 @@ const { versitygwIn } = (await testing('versitygw.js')) as {
   versitygwIn: (env: NodeJS.ProcessEnv) => string;
 };
 const { startS3Server: startServer } = (await testing('start-s3-server.js')) as {
-  startS3Server: () => Promise<Omit<S3Server, 'makeBucket'>>;
+  startS3Server: (accessKey?: string) => Promise<Omit<S3Server, 'makeBucket' | 'keys'>>;
 };
 const program = versitygwIn(process.env);
 
@@ -37,14 +38,28 @@ export interface S3Server {
   /** The files behind the buckets, one folder a bucket. */
   folder: string;
   makeBucket(name: string): void;
+  /** Of all objects of a bucket, sorted. */
+  keys(bucket: string): Promise<string[]>;
   stop(): Promise<void>;
 }
 
-/** versitygw on a port of the loopback, with a folder of its own; it ends with this process. */
-export async function startS3Server(): Promise<S3Server> {
-  const server = await startServer();
+/**
+ * versitygw on a port of the loopback, with a folder of its own; it ends with this process.
+ * @param accessKey - whose the buckets are that are made through it.
+ */
+export async function startS3Server(accessKey?: string): Promise<S3Server> {
+  const server = await startServer(accessKey);
   // A folder is a bucket; whose it is does not matter to root.
-  return { ...server, makeBucket: (name) => mkdirSync(join(server.folder, name)) };
+  return {
+    ...server,
+    makeBucket: (name) => mkdirSync(join(server.folder, name)),
+    async keys(bucket) {
+      const folder = join(server.folder, bucket);
+      const entries = await readdir(folder, { recursive: true, withFileTypes: true });
+      const files = entries.filter((entry) => entry.isFile());
+      return files.map(({ parentPath, name }) => relative(folder, join(parentPath, name))).sort();
+    },
+  };
 }
 
 /** A server for the tests of a file, with a new bucket for every test; the environment of the tests points at it. */

@@ -15,13 +15,17 @@ import { findInRoots } from '../../src/storage/root-paths.ts';
 /** A root with the files that {@link smallPipeline} names. */
 export async function makeRoot(): Promise<{ root: string; remove(): Promise<void> }> {
   const root = await mkdtemp(join(tmpdir(), 'sluice-test-'));
+  await writeSmallRoot(root);
+  return { root, remove: () => rm(root, { recursive: true, force: true }) };
+}
+
+export async function writeSmallRoot(root: string): Promise<void> {
   await mkdir(join(root, 'code'));
   for (const script of ['preprocess.py', 'train.py', 'evaluate.py', 'inference.py']) {
     await writeFile(join(root, 'code', script), `# ${script}\n`);
   }
   await writeFile(join(root, 'data.csv'), '1,2\n3,4\n');
   await writeFile(join(root, 'batch.csv'), '1\n2\n3\n');
-  return { root, remove: () => rm(root, { recursive: true, force: true }) };
 }
 
 /** Everything real but the engine. */

@@ -1,0 +1,97 @@
+import { join } from 'node:path';
+import type { Cloud, Dependencies } from './activities/dependencies.ts';
+import { createBucketsApi } from './aws/buckets.ts';
+import { createLogsApi } from './aws/cloudwatch-logs.ts';
+import { createS3 } from './aws/s3.ts';
+import { createSageMakerApi } from './aws/sagemaker.ts';
+import { createOpenSession } from './aws/session.ts';
+import { createStsApi } from './aws/sts.ts';
+import type { Config } from './config.ts';
+import { sessionUri, type ResolvedSession } from './core/session.ts';
+import { createBudgets } from './engines/sagemaker/budget.ts';
+import { createCalls } from './engines/sagemaker/calls.ts';
+import { createClock } from './engines/sagemaker/clock.ts';
+import { createSageMakerEngine } from './engines/sagemaker/engine.ts';
+import { frameworkImageUri } from './engines/sagemaker/images.ts';
+import { createStagedEngine } from './engines/staged.ts';
+import { createSageMakerRegistry } from './registry/sagemaker-registry.ts';
+import { fetchToLocal } from './storage/fetch-to-local.ts';
+import { repackModelOnS3 } from './storage/s3/repack.ts';
+import { createS3Storage } from './storage/s3-storage.ts';
+
+/** What a worker needs for runs in AWS. */
+export type CloudDependencies = Pick<
+  Dependencies,
+  'openSession' | 'cloud' | 'frameworkImage' | 'fetchToLocal'
+> & {
+  /** From S3 to S3. */
+  repackModel: (
+    model: Parameters<Dependencies['repackModel']>[0],
+    session: ResolvedSession,
+    signal: AbortSignal,
+  ) => Promise<void>;
+};
+
+/** Clients load when they are first used: a worker without runs in AWS neither has them nor needs any AWS settings. */
+export function createCloudDependencies(config: Config): CloudDependencies {
+  const cloud = createClouds(config);
+  const downloads = join(config.storageFolder, 'downloads');
+  const fetch: Dependencies['fetchToLocal'] = (uri, session, signal) =>
+    fetchToLocal(session === null ? readOnlyS3() : cloud(session).storage, downloads, uri, signal);
+  return {
+    openSession: createOpenSession({
+      sts: createStsApi(),
+      buckets: createBucketsApi(),
+      defaults: { role: config.role, bucket: config.bucket },
+    }),
+    cloud,
+    frameworkImage: frameworkImageUri,
+    fetchToLocal: fetch,
+    repackModel: async ({ artifactUri, codeUri, targetUri }, session, signal) => {
+      const codeFolder = await fetch(codeUri, session, signal);
+      await repackModelOnS3(cloud(session).storage, { artifactUri, codeFolder, targetUri }, signal);
+    },
+  };
+}
+
+/** One for each place: what an engine has seen, the budget of calls and the memory of transfers are shared by all runs there. */
+function createClouds(config: Config): (session: ResolvedSession) => Cloud {
+  const clock = createClock(config.emulatorSpeed);
+  const budgetOf = createBudgets(clock);
+  const engines = new Map<string, Pick<Cloud, 'engine' | 'registry'>>();
+  const storages = new Map<string, Cloud['storage']>();
+
+  const openEngine = ({ accountId, region }: ResolvedSession) => {
+    const api = createSageMakerApi(region);
+    const budget = budgetOf(accountId, region);
+    return {
+      engine: createSageMakerEngine({ api, logs: createLogsApi(region), budget, clock }),
+      registry: createSageMakerRegistry(createCalls(api, budget, clock)),
+    };
+  };
+
+  return (session) => {
+    const { accountId, region } = session;
+    const rootUri = sessionUri(session);
+    const storage = once(storages, `${region} ${rootUri}`, () =>
+      createS3Storage(createS3({ region }), rootUri),
+    );
+    return {
+      ...once(engines, `${accountId} ${region}`, () => openEngine(session)),
+      storage,
+      stage: (engine) => createStagedEngine(engine, storage, stagingFolder(config)),
+    };
+  };
+}
+
+function once<T>(made: Map<string, T>, key: string, make: () => T): T {
+  const value = made.get(key) ?? make();
+  made.set(key, value);
+  return value;
+}
+
+/** Where jobs of this machine have their data whose own are on S3. */
+export const stagingFolder = ({ storageFolder }: Config) => join(storageFolder, 'staged');
+
+/** With the AWS settings of this machine, for runs without a session. Nothing is uploaded to its root. */
+const readOnlyS3 = () => createS3Storage(createS3(), 's3://sluice');
