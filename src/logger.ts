@@ -1,4 +1,10 @@
-import { DefaultLogger, makeTelemetryFilterString, Runtime, type LogEntry } from '@temporalio/worker';
+import {
+  DefaultLogger,
+  makeTelemetryFilterString,
+  Runtime,
+  type ActivityInterceptorsFactory,
+  type LogEntry,
+} from '@temporalio/worker';
 import { destination, pino, type Logger } from 'pino';
 import pretty from 'pino-pretty';
 import type { Config } from './config.ts';
@@ -72,6 +78,25 @@ export function installTemporalLogger(logger: Logger): void {
     },
     shutdownSignals: [],
   });
+}
+
+/** Says in every line of an activity which job it is about, Temporal's own lines about the activity included. */
+export const jobInLines: ActivityInterceptorsFactory = () => {
+  let job: string | undefined;
+  return {
+    inbound: {
+      execute(input, next) {
+        job = jobOf(input.args[0]);
+        return next(input);
+      },
+    },
+    outbound: { getLogAttributes: (input, next) => ({ ...next(input), ...(job !== undefined && { job }) }) },
+  };
+};
+
+function jobOf(input: unknown): string | undefined {
+  const { name, engine } = (input ?? {}) as { name?: unknown; engine?: unknown };
+  return typeof name === 'string' && typeof engine === 'string' ? name : undefined;
 }
 
 /** What a line has no use for: a token of 200 characters, and what is the same in every line. */

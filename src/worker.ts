@@ -10,6 +10,7 @@ import type { Dependencies } from './activities/dependencies.ts';
 import { projectFolder, type Config } from './config.ts';
 import { SluiceError } from './core/errors.ts';
 import { localTaskQueue, searchAttributes } from './core/run.ts';
+import { jobInLines } from './logger.ts';
 import { loginToEcr } from './aws/ecr.ts';
 import { createCloudDependencies, stagingFolder } from './cloud.ts';
 import { createConnector } from './engines/container/connect.ts';
@@ -67,13 +68,14 @@ export async function startWorker({
     connection,
     namespace,
     activities,
+    interceptors: { activity: [jobInLines] },
     identity: `sluice@${hostname()}:${process.pid}`,
     // A cancellation travels back with a heartbeat; the default holds them for up to 80 % of the time-out.
     maxHeartbeatThrottleInterval: '400ms',
     defaultHeartbeatThrottleInterval: '400ms',
     shutdownGraceTime: 0,
     shutdownForceTime: config.shutdownSeconds * 1000,
-  } as const;
+  } satisfies Partial<Parameters<typeof Worker.create>[0]>;
   const workers = await Promise.all([
     Worker.create({
       ...common,

@@ -3,18 +3,26 @@ import { SluiceError, withHint, type ErrorCode } from '../core/errors.ts';
 
 type Activity<Input, Output> = (input: Input) => Promise<Output>;
 
-/** The one border where our errors become Temporal's: code → type, the table → retryable. Anything unknown is retried. */
+/** An unknown error that comes so often, each time a new attempt, comes for ever. With the pauses between them: after a minute and a half. */
+const mostAttempts = 20;
+
+/** The one border where our errors become Temporal's: code → type, the table → retryable. Anything unknown is retried, for a while. */
 export function translateFailures<Input, Output>(activity: Activity<Input, Output>): Activity<Input, Output> {
   return async (input) => {
     try {
       return await activity(input);
     } catch (error) {
-      // An AbortError would be reported as a cancellation even when the activity was paused, reset or shut down.
-      if (Context.current().cancellationSignal.aborted && !(error instanceof SluiceError)) {
-        throw Context.current().cancellationSignal.reason;
+      const { cancellationSignal, cancellationDetails, info } = Context.current();
+      // An AbortError would be reported as a cancellation even when the activity was paused, reset or shut down. Of a run that was
+      // canceled, what broke because of it is no failure.
+      if (
+        cancellationSignal.aborted &&
+        (cancellationDetails?.cancelRequested === true || !(error instanceof SluiceError))
+      ) {
+        throw cancellationSignal.reason;
       }
       if (error instanceof ApplicationFailure || error instanceof CancelledFailure) throw error;
-      throw toFailure(error instanceof SluiceError ? error : fromSystemError(error));
+      throw toFailure(error instanceof SluiceError ? error : fromSystemError(error, info.attempt));
     }
   };
 }
@@ -43,8 +51,14 @@ const systemCodes: Record<string, ErrorCode> = {
   EMFILE: 'StorageError',
 };
 
-function fromSystemError(error: unknown): SluiceError {
+function fromSystemError(error: unknown, attempt: number): SluiceError {
   const { code, message } = error as NodeJS.ErrnoException;
   const known = code === undefined ? undefined : systemCodes[code];
-  return new SluiceError(known ?? 'JobInternalError', message || String(error), { cause: error });
+  const text = message || String(error);
+  if (known !== undefined) return new SluiceError(known, text, { cause: error });
+  const isLast = attempt >= mostAttempts;
+  return new SluiceError('JobInternalError', isLast ? `${text} (attempt ${attempt}, the last)` : text, {
+    cause: error,
+    ...(isLast && { details: { attempts: attempt }, retryable: false }),
+  });
 }

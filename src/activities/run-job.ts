@@ -39,19 +39,22 @@ export async function runJob(
   const ref: JobRef = { engine: engine.name, name, kind: request.kind };
   try {
     tell({ ...ref, phase: 'starting' });
-    await engine.ensure(name, request, context.cancellationSignal, (phase) => tell({ ...ref, phase }));
-    const adopted = Date.now();
+    const { adopted } = await engine.ensure(name, request, context.cancellationSignal, (phase) =>
+      tell({ ...ref, phase }),
+    );
+    log.info(adopted ? 'job adopted' : 'job created', { job: name, engine: engine.name });
+    const ensured = Date.now();
     for (;;) {
       const state = await engine.describe(ref, context.cancellationSignal);
       if (state.status !== 'running') return outcome(ref, state);
       tell({ ...ref, phase: state.phase, ...(state.remote && { remote: state.remote }) });
-      await context.sleep(engine.pollIntervalMs(Date.now() - adopted, remainingMs(request, state)));
+      await context.sleep(engine.pollIntervalMs(Date.now() - ensured, remainingMs(request, state)));
     }
   } catch (error) {
     if (!context.cancellationSignal.aborted) throw error;
     tell({ ...ref, phase: 'stopping' });
     if ((await verdictOnCancellation(context)) === 'stop-job') await stopJob(engine, ref);
-    else log.info('job left running for the next attempt', { jobName: name });
+    else log.info('job left running for the next attempt', { job: name, engine: engine.name });
     return rethrowCancellation(context);
   }
 }
@@ -65,7 +68,7 @@ function remainingMs(
 
 /** Stops a job and returns when it is over, however long its grace is. No error if there is none. */
 export async function stopJob(engine: Engine, ref: JobRef): Promise<void> {
-  log.info('job is being stopped', { jobName: ref.name, engine: ref.engine });
+  log.info('job is being stopped', { job: ref.name, engine: ref.engine });
   const asked = Date.now();
   await engine.stop(ref);
   for (;;) {
@@ -73,7 +76,7 @@ export async function stopJob(engine: Engine, ref: JobRef): Promise<void> {
     if (state.status !== 'running') break;
     await pause(engine.pollIntervalMs(Date.now() - asked));
   }
-  log.info('job is over', { jobName: ref.name, engine: ref.engine });
+  log.info('job is over', { job: ref.name, engine: ref.engine });
 }
 
 function outcome(ref: JobRef, state: Exclude<JobState, { status: 'running' }>): JobResult {

@@ -17,6 +17,7 @@ export function progressTable(report: RunReport): string {
     ['| step | state | engine | seconds |', '| --- | --- | --- | --- |', ...report.steps.map(row)].join('\n'),
     ...gate(report),
     ...results(report),
+    ...(report.notes ?? []).map((note) => `Note: ${verbatim(note)}`),
   ];
   if (report.failure) {
     paragraphs.push(`Failure: ${verbatim(report.failure.code)}`, block(report.failure.message));

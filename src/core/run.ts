@@ -38,6 +38,8 @@ export interface RunReport {
   model: string | null;
   transform: { output: string; records: number | null } | null;
   modelPackage: { group: string; version: number; approvalStatus: string } | null;
+  /** What went wrong and did not stop the run, each one sentence. */
+  notes?: readonly string[];
   failure?: { /** One of ours, or the type of a foreign failure. */ code: string; message: string };
 }
 

@@ -15,7 +15,12 @@ export interface Engine {
    * @param tell - hears what is being done meanwhile, "pulling …" say.
    * @throws SluiceError `SpecMismatch` if that one was made from another request.
    */
-  ensure(name: string, job: JobRequest, signal: AbortSignal, tell?: (phase: string) => void): Promise<JobRef>;
+  ensure(
+    name: string,
+    job: JobRequest,
+    signal: AbortSignal,
+    tell?: (phase: string) => void,
+  ): Promise<EnsuredJob>;
   describe(ref: JobRef, signal?: AbortSignal): Promise<JobState>;
   /** Asks it to stop and returns at once; no error if it is over or was never made. */
   stop(ref: JobRef): Promise<void>;
@@ -24,6 +29,12 @@ export interface Engine {
    * @param remainingMs - of its maximum run time, if it has started; negative when that is over.
    */
   pollIntervalMs(elapsedMs: number, remainingMs?: number): number;
+}
+
+/** A job that is there. */
+export interface EnsuredJob extends JobRef {
+  /** It was there before, made by an earlier attempt, perhaps of another worker. */
+  adopted: boolean;
 }
 
 /** A job of this machine, of a run that may be over. */

@@ -41,16 +41,15 @@ export function createStagedEngine(local: Engine, storage: Transfers, folder: st
       const { inputs, outputs } = stagingOf(job);
       if (inputs.length + outputs.length === 0) return local.ensure(name, job, signal, tell);
       const files = filesOf(name);
-      const ref: JobRef = { engine: local.name, name };
       const record = { engine: local.name, requestHash: requestHash(job), tags: job.tags, outputs };
-      await adoptStaging(files, name, record);
+      const adopted = await adoptStaging(files, name, record);
       try {
         await makeJob(local, storage, { name, job, files, inputs, signal, tell });
       } catch (error) {
         // Another worker has come to the end meanwhile, and removed what this one was about to use.
         if (!exists(files.ended)) throw error;
       }
-      return ref;
+      return { engine: local.name, name, adopted };
     },
 
     async describe(ref, signal) {

@@ -26,7 +26,7 @@ export async function giveUp(
     progress.show({ failure: { code, message: failure.message } });
     if (pipeline) await notify(pipeline, failure, progress);
     progress.show(closed(progress.report, code === 'QualityGateRejected' ? 'rejected' : 'failed'));
-  } else if (isCancellation(error)) {
+  } else if (isCancellation(failure)) {
     progress.show(closed(progress.report, 'canceled'));
   }
   return failure;

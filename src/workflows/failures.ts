@@ -1,6 +1,8 @@
 import {
   ActivityFailure,
   ApplicationFailure,
+  CancellationScope,
+  CancelledFailure,
   TimeoutFailure,
   isCancellation,
   rootCause,
@@ -8,9 +10,18 @@ import {
 import { SluiceError, withHint } from '../core/errors.ts';
 import { describeRule, type Rule } from '../core/gate.ts';
 
+/**
+ * Whether the run was cancelled, whatever its activity says: one that died while it stopped its job fails, and what breaks because
+ * it is given up is no failure of the step.
+ */
+export function isCanceled(error: unknown): boolean {
+  if (isCancellation(error)) return true;
+  return error instanceof ActivityFailure && CancellationScope.current().consideredCancelled;
+}
+
 /** The failure that a run ends with: the step's own, not the wrapper that says an activity failed. */
 export function runFailure(error: unknown): unknown {
-  if (isCancellation(error)) return error;
+  if (isCanceled(error)) return isCancellation(error) ? error : new CancelledFailure('The run was canceled');
   if (error instanceof SluiceError) return verdict(error);
   if (!(error instanceof ActivityFailure)) return error;
   const { cause, activityType, activityId } = error;

@@ -46,11 +46,12 @@ const causes: Readonly<Record<string, RetryCause>> = {
   JobInternalError: 'internal',
 };
 
-/** Only of a job that is over, or was never made: errors of Sluice itself are Temporal's to retry. */
+/** Only of a job that is over, or was never made: errors of Sluice itself are Temporal's to retry, and given up after some attempts. */
 function retryableCause(error: unknown): RetryCause | null {
   if (!(error instanceof ActivityFailure) || !(error.cause instanceof ApplicationFailure)) return null;
-  const { type, nonRetryable } = error.cause;
-  return nonRetryable === true ? (causes[type ?? ''] ?? null) : null;
+  const { type, nonRetryable, details } = error.cause;
+  const ownAttempts = (details?.[0] as { attempts?: number } | undefined)?.attempts;
+  return nonRetryable === true && ownAttempts === undefined ? (causes[type ?? ''] ?? null) : null;
 }
 
 /** Under its name, on its engine, and not left behind whatever way the step ends. */

@@ -9,6 +9,7 @@ import type { StepPlan } from '../core/run-places.ts';
 import type { ResolvedSession } from '../core/session.ts';
 import { opened } from '../core/run-report.ts';
 import { parseRunInput } from '../core/run-input.ts';
+import { isCanceled, runFailure } from './failures.ts';
 import type { Progress } from './progress.ts';
 import { longActivities, shortActivities } from './proxies.ts';
 
@@ -55,7 +56,7 @@ export async function openRun({ pipeline, parameters, rule }: ParsedInput, progr
   const { sources, session } = prepared;
   const data =
     pipeline.steps.register && !prepared.data
-      ? hashData(sources.inputUri, session)
+      ? hashData(sources.inputUri, session, progress)
       : Promise.resolve(prepared.data);
   return {
     plan: { pipeline, sources, tags, session, attempts: {} },
@@ -74,14 +75,24 @@ function load(location: string) {
   );
 }
 
-async function hashData(uri: string, session: ResolvedSession | null): Promise<HashedInput | null> {
+/** The registered version goes without it then; the run says so. */
+async function hashData(
+  uri: string,
+  session: ResolvedSession | null,
+  progress: Progress,
+): Promise<HashedInput | null> {
   try {
     return await longActivities.hashInput.executeWithOptions(
       { activityId: 'hash-input', summary: 'content hash, for the lineage' },
       [{ uri, session }],
     );
   } catch (error) {
-    log.warn('input data could not be hashed', { error });
+    if (isCanceled(error)) return null;
+    const reason = runFailure(error);
+    log.warn('input data could not be hashed', { error: reason });
+    const { notes = [] } = progress.report;
+    const why = reason instanceof Error ? reason.message.split('\n', 1)[0] : String(reason);
+    progress.show({ notes: [...notes, `The lineage has no hash of the input data: ${why}`] });
     return null;
   }
 }

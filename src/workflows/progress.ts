@@ -1,7 +1,8 @@
-import { defineQuery, isCancellation, setCurrentDetails, setHandler } from '@temporalio/workflow';
+import { defineQuery, setCurrentDetails, setHandler } from '@temporalio/workflow';
 import { progressTable } from '../core/progress-table.ts';
 import { newReport, withStep } from '../core/run-report.ts';
 import { statusQuery, type RunReport, type StepName } from '../core/run.ts';
+import { isCanceled } from './failures.ts';
 import { indexRun } from './search-attributes.ts';
 
 const status = defineQuery<RunReport>(statusQuery);
@@ -48,7 +49,7 @@ export function startProgress(): Progress {
         show(withStep(report, name, { status: 'succeeded', seconds: seconds() }));
         return result;
       } catch (error) {
-        const ended = isCancellation(error) ? 'canceled' : 'failed';
+        const ended = isCanceled(error) ? 'canceled' : 'failed';
         show(withStep(report, name, { status: ended, seconds: seconds() }));
         throw error;
       }

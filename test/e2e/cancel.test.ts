@@ -114,6 +114,18 @@ describe.skipIf(process.platform !== 'linux')('a run that is ended from outside'
     expect(stored.filter((path) => path.includes(job) && path.endsWith('model.tar.gz'))).toEqual([]);
   });
 
+  it('closes as canceled when its worker dies while it stops the job', async () => {
+    const run = await startTraining('deaf');
+    await run.handle.cancel();
+    await until(() => hasSeenCancellation(run.handle));
+    await worker.kill();
+    // No heartbeat comes: the server gives the activity up as timed out, and not as canceled.
+    await until(() => hasTimedOut(run.handle));
+    worker = await stage.startWorker();
+    expect(await ending(run)).toMatchObject({ canceled: true, left: [] });
+    expect(await root.ledgerOf(run.marker)).toEqual(['preprocess', 'train']);
+  });
+
   it('starts no job when it is canceled before the first step', async () => {
     await worker.stop();
     const run = await start('obeying');
@@ -219,4 +231,9 @@ async function hasSeenCancellation(handle: WorkflowHandle): Promise<boolean> {
   const events = (await handle.fetchHistory()).events ?? [];
   const asked = events.findIndex((event) => event.workflowExecutionCancelRequestedEventAttributes);
   return asked >= 0 && events.slice(asked).some((event) => event.workflowTaskCompletedEventAttributes);
+}
+
+async function hasTimedOut(handle: WorkflowHandle): Promise<boolean> {
+  const events = (await handle.fetchHistory()).events ?? [];
+  return events.some((event) => event.activityTaskTimedOutEventAttributes);
 }

@@ -28,6 +28,18 @@ describe.skipIf(process.platform !== 'linux')('a run in mid-training', () => {
     console.log(`re-attached ${seconds} s after the new worker's start (${end})`);
     expect((await processesWith(run.marker)).map(({ pid }) => pid)).toEqual(before);
     await stage.expectAccepted(run);
+    const { workflowId } = run.handle;
+    const lines = linesAbout(worker, workflowId);
+    const training = lines.filter(({ step }) => step === 'train');
+    expect(training.map(({ msg }) => msg)).toEqual(expect.arrayContaining(['job adopted']));
+    for (const line of training) {
+      expect(line).toMatchObject({
+        workflowId,
+        runId: expect.any(String),
+        job: expect.stringMatching(/-train-/),
+      });
+    }
+    expect(lines.filter(({ step }) => step === 'evaluate').map(({ msg }) => msg)).toContain('job created');
   });
 
   // What a killed process had committed is with the kernel, also with synchronous=normal, and is read again. This shows
@@ -64,4 +76,15 @@ function typesOf(error: unknown): string[] {
   if (!(error instanceof Error)) return [];
   const own = error instanceof ApplicationFailure ? [error.type ?? ''] : [];
   return [...own, ...typesOf(error.cause)];
+}
+
+type Line = Partial<Record<string, unknown>>;
+
+/** What a worker logged about a run. */
+function linesAbout(worker: Running, workflowId: string): Line[] {
+  const lines = worker
+    .log()
+    .split('\n')
+    .filter((line) => line.startsWith('{'));
+  return lines.map((line) => JSON.parse(line) as Line).filter((line) => line.workflowId === workflowId);
 }

@@ -101,7 +101,7 @@ export function createFakeEngine(): FakeEngine {
         });
         await writeOutputs(name, request, behaviour);
       }
-      return { engine: 'process', name };
+      return { engine: 'process', name, adopted: existing !== undefined };
     },
     describe(ref: JobRef): Promise<JobState> {
       const job = jobs.get(ref.name);

@@ -13,6 +13,7 @@ import { fileURLToPath } from 'node:url';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import type { Dependencies } from '../../src/activities/dependencies.ts';
 import { createActivities } from '../../src/activities/index.ts';
+import { SluiceError } from '../../src/core/errors.ts';
 import type { Json } from '../../src/core/expressions.ts';
 import { localTaskQueue, searchAttributes, type RunReport } from '../../src/core/run.ts';
 import { createFileRegistry } from '../../src/registry/file-registry.ts';
@@ -146,6 +147,20 @@ describe('a run that is accepted', () => {
       ]),
     );
     expect(engine.starts).toHaveLength(4);
+  });
+
+  it('goes on without a hash of the input data when there is none to be had, and says so', async () => {
+    await stopWorkers();
+    const hash = () => Promise.reject(new SluiceError('AccessDenied', 'data.csv may not be read'));
+    const { storage } = makeDependencies(world.root, engine);
+    stopWorkers = await startWorkers(true, { storage: { ...storage, hash } });
+    const report = await run(smallPipeline());
+    expect(report.outcome).toBe('accepted');
+    expect(report.notes).toEqual([
+      'The lineage has no hash of the input data: hash-input: data.csv may not be read',
+    ]);
+    const [version] = await createFileRegistry(join(world.root, '.sluice', 'registry')).list();
+    expect(version?.lineage.data).toBeNull();
   });
 
   it('is found by its search attributes and tells its state in the current details', async () => {

@@ -13,6 +13,7 @@ export function closingLines(report: RunReport, page: string | null): string[] {
     const { group, version, approvalStatus } = modelPackage;
     lines.push(`Model package: ${group}, version ${version} (${approvalStatus})`);
   }
+  for (const note of report.notes ?? []) lines.push(`Note: ${note}`);
   if (page !== null) lines.push(`Web UI: ${page}`);
   return lines;
 }

@@ -82,7 +82,6 @@ export function jsonOf({ workflowId, runId }: RunRef, report: RunReport) {
 export function exitCodeOfRun({ outcome, failure }: RunReport): number {
   switch (outcome) {
     case 'accepted':
-    case 'running':
       return exitCodes.accepted;
     case 'rejected':
       return exitCodes.rejected;
@@ -90,5 +89,8 @@ export function exitCodeOfRun({ outcome, failure }: RunReport): number {
       return exitCodes.canceled;
     case 'failed':
       return failure && isWrongInput(failure.code) ? exitCodes.wrongInput : exitCodes.other;
+    // It can't be, of a run that is closed.
+    case 'running':
+      return exitCodes.other;
   }
 }

@@ -76,11 +76,11 @@ export function createContainerEngine(options: ContainerEngineOptions): LocalEng
       const requestHash = hashOf(job);
       checkRequest(job, null, options.frameworksDir);
       await mkdir(jobsDir, { recursive: true });
-      await adopt('container', folder, { requestHash, request: job });
+      const adopted = await adopt('container', folder, { requestHash, request: job });
       if (!exists(folder.exit) && !(await isSupervised(folder))) {
         await start({ name, job, requestHash, files: folder, tell, signal });
       }
-      return { engine: 'container', name };
+      return { engine: 'container', name, adopted };
     },
 
     describe: ({ name }) => describe(name, files(name)),

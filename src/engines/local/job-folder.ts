@@ -91,13 +91,14 @@ export async function readStartedAt(files: JobFolder): Promise<string | null> {
 
 /**
  * Makes the folder with the request in it, whole, unless there is one.
+ * @returns whether there was one.
  * @throws SluiceError `SpecMismatch` if the job was made from another request, or for another engine.
  */
 export async function adopt(
   engine: LocalEngineName,
   files: JobFolder,
   record: { requestHash: string; request: JobRequest },
-): Promise<void> {
+): Promise<boolean> {
   const known = await readRequest(files);
   if (known === null) {
     const aside = filesOf(join(dirname(files.path), `.new-${basename(files.path)}-${randomUUID()}`));
@@ -105,13 +106,14 @@ export async function adopt(
       // Requests carry the variables of the job, and those may be secrets.
       await mkdir(aside.path, { mode: 0o700 });
       await writeFile(aside.request, JSON.stringify({ engine, ...record }, null, 2), { flush: true });
-      if (await renameUnlessThere(aside.path, files.path)) return;
+      if (await renameUnlessThere(aside.path, files.path)) return false;
     } finally {
       await rm(aside.path, { recursive: true, force: true });
     }
     return adopt(engine, files, record);
   }
   checkSame(engine, basename(files.path), known, record.requestHash);
+  return true;
 }
 
 export const damagedReason = 'the record of its request is damaged, as after a loss of power';

@@ -62,7 +62,8 @@ export function createProcessEngine(options: ProcessEngineOptions): LocalEngine 
       signal.throwIfAborted();
       const folder = files(name);
       const hash = requestHash(job);
-      if (!(await adopt(name, folder, hash))) {
+      let adopted = await adopt(name, folder, hash);
+      if (!adopted) {
         checkRequest(job, null, options.frameworksDir);
         isolation ??= await chooseIsolation(options.isolation, supervisorPython);
         const setting = { ...settingOf(options), supervisorPython, isolation };
@@ -76,11 +77,11 @@ export function createProcessEngine(options: ProcessEngineOptions): LocalEngine 
           setting,
           signal,
         });
-        if (!made) await adopt(name, folder, hash);
+        if (!made) adopted = await adopt(name, folder, hash);
       }
       signal.throwIfAborted();
       if (!exists(folder.started)) await startSupervisor(folder);
-      return { engine: 'process', name };
+      return { engine: 'process', name, adopted };
     },
 
     describe: async ({ name }) => describeJob(files(name)),

@@ -3,7 +3,7 @@ import type { SageMakerApi } from '../../aws/sagemaker.ts';
 import { isAwsError } from '../../core/aws-facts.ts';
 import { SluiceError } from '../../core/errors.ts';
 import type { JobRef, JobRequest, JobState } from '../../core/jobs.ts';
-import type { Engine } from '../engine.ts';
+import type { EnsuredJob, Engine } from '../engine.ts';
 import { adopt } from './adopt.ts';
 import type { Budget } from './budget.ts';
 import { createCalls, type Call } from './calls.ts';
@@ -62,13 +62,14 @@ export function createSageMakerEngine({
   };
 }
 
-async function ensure(tools: Tools, name: string, job: JobRequest, signal: AbortSignal): Promise<JobRef> {
+async function ensure(tools: Tools, name: string, job: JobRequest, signal: AbortSignal): Promise<EnsuredJob> {
   signal.throwIfAborted();
   const seen = tools.seen.remember(name, job);
-  seen.tell(await createOrAdopt(tools, name, job, { seen, signal }));
+  const { found, adopted } = await createOrAdopt(tools, name, job, { seen, signal });
+  seen.tell(found);
   // The job is there; whoever wants it stopped finds it.
   signal.throwIfAborted();
-  return { engine: 'sagemaker', name, kind: job.kind };
+  return { engine: 'sagemaker', name, kind: job.kind, adopted };
 }
 
 async function createOrAdopt(
@@ -76,17 +77,17 @@ async function createOrAdopt(
   name: string,
   job: JobRequest,
   { seen, signal }: { seen: SeenJob; signal: AbortSignal },
-): Promise<Description> {
+): Promise<{ found: Description; adopted: boolean }> {
   try {
     const answer = await tools.call(createRequest(name, job), { signal, onLost: () => seen.sent() });
     seen.sent();
-    return createdJob(job.kind, answer, new Date(tools.clock.date()));
+    return { found: createdJob(job.kind, answer, new Date(tools.clock.date())), adopted: false };
   } catch (error) {
     const isThere = isAwsError(error, 'ResourceInUse');
     // A quota may be full with the very job that another worker made, so that its name is not even looked at.
     if (!isThere && !isRefusal(error)) throw error;
     const found = await adopt(name, job, { ...tools, signal });
-    if (found) return found;
+    if (found) return { found, adopted: true };
     if (!isThere) {
       seen.refused();
       throw error;

@@ -67,21 +67,25 @@ function parse(path: string, text: string | null): unknown {
   }
 }
 
-/** Makes the folder with its record, unless there is one. @throws SluiceError `SpecMismatch` if that is of another request. */
-export async function adoptStaging(files: StagingFolder, name: string, record: StagingRecord): Promise<void> {
+/** Makes the folder with its record, unless there is one. @returns whether there was one. @throws SluiceError `SpecMismatch` if that is of another request. */
+export async function adoptStaging(
+  files: StagingFolder,
+  name: string,
+  record: StagingRecord,
+): Promise<boolean> {
   const known = await readRecord(files);
   if (known === null) {
     const aside = join(dirname(files.path), `.new-${name}-${randomUUID()}`);
     try {
       await mkdir(aside, { recursive: true });
       await writeFile(join(aside, 'record.json'), JSON.stringify(record, null, 2), { flush: true });
-      if (await renameUnlessThere(aside, files.path)) return;
+      if (await renameUnlessThere(aside, files.path)) return false;
     } finally {
       await rm(aside, { recursive: true, force: true });
     }
     return adoptStaging(files, name, record);
   }
-  if (known.requestHash === record.requestHash && known.engine === record.engine) return;
+  if (known.requestHash === record.requestHash && known.engine === record.engine) return true;
   throw new SluiceError('SpecMismatch', `The job ${name} is there already, made from another request`, {
     details: { jobName: name, requestHash: record.requestHash, otherRequestHash: known.requestHash },
   });

@@ -18,7 +18,7 @@ describe.each(kinds)('a %s job', (kind) => {
 
   it('is made once and seen to its end', async () => {
     const ref = await stand.engine.ensure('job-1', job, signal());
-    expect(ref).toEqual({ engine: 'sagemaker', name: 'job-1', kind });
+    expect(ref).toEqual({ engine: 'sagemaker', name: 'job-1', kind, adopted: false });
     expect(await watch(stand, stand.engine, ref)).toMatchObject({
       status: 'succeeded',
       logTail: [],
