@@ -105,8 +105,14 @@ export async function startWorker({
   };
 }
 
-/** The engines of this machine. @throws SluiceError `EngineUnavailable` before the set-up. */
-export function createLocalEngines(config: Config): LocalEngines {
+/**
+ * The engines of this machine. @param findModel - of transform jobs; default: in the registry of files.
+ * @throws SluiceError `EngineUnavailable` before the set-up.
+ */
+export function createLocalEngines(
+  config: Config,
+  findModel = (name: string) => createFileRegistry(config.registryFolder).findModel(name),
+): LocalEngines {
   if (config.python === null) {
     throw new SluiceError(
       'EngineUnavailable',
@@ -114,13 +120,12 @@ export function createLocalEngines(config: Config): LocalEngines {
     );
   }
   const storage = createFileStorage(config.storageFolder, [config.root]);
-  const registry = createFileRegistry(config.registryFolder);
   const common = {
     jobsDir: config.jobsFolder,
     // The interpreter itself: a virtual environment costs it 3 ms, and the supervisor imports nothing of it.
     supervisorPython: realpathSync(config.python),
     frameworksDir: join(projectFolder, 'images'),
-    findModel: (name: string) => registry.findModel(name),
+    findModel,
     localPath: (uri: string) => storage.localPath(uri),
   };
   const { docker, baseImage } = config;

@@ -59,6 +59,7 @@ function addServers(program: Command, exitCode: (code: ExitCode) => void): void 
     .option('--ledger <file>', 'appends everything that is asked and that happens, as lines of JSON')
     .option('--speed <factor>', 'emulated seconds in a real one; 0: only when advanced', Number)
     .option('--account <id>', 'twelve digits', '123456789012')
+    .option('--execute', 'runs the jobs for real, on this machine, with their data on S3')
     .action(async (options: Record<string, never>) => {
       const { emulatorCommand } = await import('./emulator.ts');
       exitCode(await emulatorCommand(options));

@@ -264,7 +264,14 @@ export type JobState =
       /** Records that a transform job answered, where the engine can tell. */
       records: number | null;
     } & Ended)
-  | ({ status: 'failed'; code: JobFailureCode; reason: string; exitCode: number | null } & Ended)
+  | ({
+      status: 'failed';
+      code: JobFailureCode;
+      reason: string;
+      exitCode: number | null;
+      /** What the job itself wrote to `/opt/ml/output/failure`, where the engine can tell. It is in the reason, too. */
+      failure?: string;
+    } & Ended)
   | ({ status: 'stopped' } & Ended);
 
 /** The states that a job does not leave. */

@@ -82,6 +82,8 @@ const ordinary: DrawnLife = {
 export interface Script {
   /** How this job goes. Each job is asked once: rules with `times` count. */
   lifeOf(job: Job, changes: Life): DrawnLife;
+  /** Only what the script and the faults say of this job. It counts as asked. */
+  saidOf(job: Job, changes: Life): Partial<DrawnLife>;
   readonly seed: number;
 }
 
@@ -95,21 +97,19 @@ export function createScript(file: ScriptFile = {}): Script {
         (rule.kind === undefined || rule.kind === job.kind) &&
         matches(rule.job, job.name),
     );
-  return {
-    seed,
-    lifeOf(job, changes) {
-      const rule = ruleFor(job);
-      if (rule !== undefined) left.set(rule, (left.get(rule) ?? 0) - 1);
-      return draw({ ...rule?.life, ...changes }, (field) => chance(seed, job.name, field));
-    },
+  const saidOf = (job: Job, changes: Life) => {
+    const rule = ruleFor(job);
+    if (rule !== undefined) left.set(rule, (left.get(rule) ?? 0) - 1);
+    return draw({ ...rule?.life, ...changes }, (field) => chance(seed, job.name, field));
   };
+  return { seed, saidOf, lifeOf: (job, changes) => ({ ...ordinary, ...saidOf(job, changes) }) };
 }
 
-function draw(life: Life, random: (field: string) => number): DrawnLife {
+function draw(life: Life, random: (field: string) => number): Partial<DrawnLife> {
   const drawn = Object.entries(life).map(([field, value]) => {
     if (!field.endsWith('Seconds') || !Array.isArray(value)) return [field, value];
     const [least, most] = value as [number, number];
     return [field, least + (most - least) * random(field)];
   });
-  return { ...ordinary, ...(Object.fromEntries(drawn) as Partial<DrawnLife>) };
+  return Object.fromEntries(drawn) as Partial<DrawnLife>;
 }

@@ -1,6 +1,6 @@
 import { arnOf, jobTypes, type JobKind } from '../arn.ts';
 import { AwsError, validationException } from '../aws-error.ts';
-import type { ModelContainer } from '../executor.ts';
+import type { Model } from '../executor.ts';
 import { isOver, statusOf, type Job } from '../job.ts';
 import { newView } from '../jobs.ts';
 import { pageOf } from '../lists.ts';
@@ -57,17 +57,10 @@ function takenMessage(kind: JobKind, arn: string): string {
     : `Job name must be unique within an AWS account and region, and a job with this name already exists (${arn})`;
 }
 
-function modelOf(region: Region, name: string): ModelContainer {
+function modelOf(region: Region, name: string): Model {
   const model = region.models.get(name);
-  if (model === undefined)
-    throw validationException(`Could not find model "${arnOf(region.place, 'model', name)}".`);
-  const { PrimaryContainer, Containers } = model.input as {
-    PrimaryContainer?: ModelContainer;
-    Containers?: ModelContainer[];
-  };
-  const container = PrimaryContainer ?? Containers?.[0];
-  if (container === undefined) throw new Error(`the model ${name} has no container`);
-  return container;
+  if (model !== undefined) return model.input;
+  throw validationException(`Could not find model "${arnOf(region.place, 'model', name)}".`);
 }
 
 /** Waiters look for ValidationException, though the service model declares ResourceNotFound (botocore, waiters-2.json). */

@@ -66,7 +66,10 @@ export function endedState(
   const times = { startedAt: exit.startedAt, endedAt: exit.endedAt, logTail };
   if (exit.outcome === 'stopped') return { status: 'stopped', ...times };
   const failure = explainFailure(exit, local.maxRuntimeSeconds);
-  if (failure !== null) return { status: 'failed', ...failure, exitCode: exit.exitCode, ...times };
+  if (failure !== null) {
+    const words = exit.outcome === 'exited' && exit.failure ? { failure: exit.failure.trim() } : {};
+    return { status: 'failed', ...failure, exitCode: exit.exitCode, ...words, ...times };
+  }
   return { status: 'succeeded', exitMessage: exit.message, records: exit.records, ...times };
 }
 

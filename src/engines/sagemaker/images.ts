@@ -50,3 +50,14 @@ export function frameworkImageUri(
   const prefix = Object.keys(domains).find((begin) => region.startsWith(begin)) ?? 'default';
   return `${account}.dkr.ecr.${region}.${domains[prefix] ?? ''}/${framework.repository}:${tag}`;
 }
+
+/** The framework whose image of AWS it is, in whatever region; null for other images. */
+export function frameworkOfAws(image: string): { name: string; version: string } | null {
+  const [, repository, tag] = /^\d{12}\.dkr\.ecr(?:-fips)?\.[^/]+\/([^:@]+):([^@]+)$/.exec(image) ?? [];
+  const found = Object.entries(load().frameworks).find(
+    ([, framework]) => framework.repository === repository,
+  );
+  if (found === undefined) return null;
+  const [name, { tags }] = found;
+  return { name, version: Object.keys(tags).find((known) => tags[known] === tag) ?? tag ?? '' };
+}
