@@ -17,7 +17,7 @@ const layers = {
   },
   registry: { folders: ['core'], packages: 'node:', typesFrom: ['aws'] },
   storage: { folders: ['core'], packages: 'node:|tar-stream$', typesFrom: ['aws'] },
-  notify: { folders: ['core'], packages: 'node:' },
+  notify: { folders: ['core'], packages: 'node:|nodemailer$', typesFrom: ['aws'] },
   emulator: { folders: ['core'], packages: 'node:|zod$', typesFrom: ['engines', 'storage'] },
 };
 /** Nobody imports these but each other. */

@@ -4,6 +4,7 @@ import { dirname, join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { z } from 'zod';
 import { SluiceError } from './core/errors.ts';
+import type { SecretReference } from './core/notify-targets.ts';
 import { parseWith } from './core/problems.ts';
 import { sessionSettings } from './core/session.ts';
 
@@ -19,6 +20,10 @@ const foreign = z
   .optional()
   .transform((text) => (text === '' ? undefined : text));
 
+const network = z.union([z.ipv4(), z.ipv6(), z.cidrv4(), z.cidrv6()], {
+  error: 'must be addresses or networks (10.0.0.0/8), joined by ","',
+});
+
 const environment = z.object({
   SLUICE_ROOT: z.string().min(1).optional(),
   SLUICE_HOME: z.string().min(1).optional(),
@@ -32,6 +37,18 @@ const environment = z.object({
   SLUICE_ROLE: sessionSettings.shape.role,
   SLUICE_BUCKET: sessionSettings.shape.bucket,
   SLUICE_EMULATOR_SPEED: number.pipe(z.number().positive()).default(1),
+  SLUICE_UI_URL: z
+    .url({ protocol: /^https?$/ })
+    .transform((url) => url.replace(/\/+$/, ''))
+    .optional(),
+  SLUICE_SMTP_URL: z.string().min(1).optional(),
+  SLUICE_SMTP_URL_FILE: z.string().min(1).optional(),
+  SLUICE_MAIL_FROM: z.string().min(1).optional(),
+  SLUICE_WEBHOOK_ALLOW: z
+    .string()
+    .transform((list) => list.split(',').map((item) => item.trim()))
+    .pipe(z.array(network))
+    .optional(),
   SLUICE_LOG_LEVEL: z.enum(['trace', 'debug', 'info', 'warn', 'error']).default('info'),
   SLUICE_LOG_FORMAT: z.enum(['json', 'pretty']).optional(),
   SLUICE_HEALTH_PORT: number.pipe(z.int().min(1).max(65535)).optional(),
@@ -101,6 +118,12 @@ export interface Config {
   healthPort: number | null;
   /** Seconds of SageMaker in a real one: of the emulator that this worker talks to, if its clock runs faster. */
   emulatorSpeed: number;
+  /** The Web UI of the server, for links; null if it is not known. */
+  uiUrl: string | null;
+  /** How e-mail is sent. */
+  mail: { smtpUrl: SecretReference | null; from: string | null };
+  /** Addresses and networks of this machine or its cloud that webhooks may have. */
+  webhookAllow: readonly string[];
   /** How long activities that are no jobs may take to end after SIGTERM. */
   shutdownSeconds: number;
 }
@@ -133,10 +156,24 @@ export function readConfig(
     bucket: settings.SLUICE_BUCKET ?? null,
     healthPort: settings.SLUICE_HEALTH_PORT ?? null,
     emulatorSpeed: settings.SLUICE_EMULATOR_SPEED,
+    uiUrl: settings.SLUICE_UI_URL ?? null,
+    mail: { smtpUrl: smtpUrl(settings), from: settings.SLUICE_MAIL_FROM ?? null },
+    webhookAllow: settings.SLUICE_WEBHOOK_ALLOW ?? [],
     logLevel: settings.SLUICE_LOG_LEVEL,
     logFormat: settings.SLUICE_LOG_FORMAT ?? (process.stderr.isTTY ? 'pretty' : 'json'),
     shutdownSeconds: settings.SLUICE_SHUTDOWN_SECONDS,
   };
+}
+
+/** Read when it is used, so that nothing that shows these settings shows a password. */
+export const readVariable = (name: string): string | undefined => process.env[name];
+
+function smtpUrl({
+  SLUICE_SMTP_URL,
+  SLUICE_SMTP_URL_FILE: file,
+}: z.infer<typeof environment>): SecretReference | null {
+  if (SLUICE_SMTP_URL !== undefined) return { Env: 'SLUICE_SMTP_URL' };
+  return file === undefined ? null : { File: resolve(file) };
 }
 
 function dockerSettings(settings: z.infer<typeof environment>): DockerSettings {

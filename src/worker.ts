@@ -7,11 +7,13 @@ import { NativeConnection, Worker, type State } from '@temporalio/worker';
 import type { Logger } from 'pino';
 import { createActivities } from './activities/index.ts';
 import type { Dependencies } from './activities/dependencies.ts';
-import { projectFolder, type Config } from './config.ts';
+import { projectFolder, readVariable, type Config } from './config.ts';
 import { SluiceError } from './core/errors.ts';
 import { localTaskQueue, searchAttributes } from './core/run.ts';
 import { jobInLines } from './logger.ts';
+import { cloudUi } from './core/web-ui.ts';
 import { loginToEcr } from './aws/ecr.ts';
+import { createSnsApi } from './aws/sns.ts';
 import { createCloudDependencies, stagingFolder } from './cloud.ts';
 import { createConnector } from './engines/container/connect.ts';
 import { createContainerEngine } from './engines/container/engine.ts';
@@ -20,6 +22,11 @@ import { createUnusedImages } from './engines/container/unused-images.ts';
 import { chooseLocalEngine, type LocalEngines } from './engines/local-engines.ts';
 import { createProcessEngine } from './engines/process/engine.ts';
 import { withStaging } from './engines/staged/cleaning.ts';
+import { createAddressRules } from './notify/addresses.ts';
+import { createEmailNotifier } from './notify/email.ts';
+import { createNotifier, type Notifier } from './notify/notifier.ts';
+import { createSecretReader } from './notify/secrets.ts';
+import { createSnsNotifier } from './notify/sns.ts';
 import { createWebhookNotifier } from './notify/webhook.ts';
 import { createFileRegistry } from './registry/file-registry.ts';
 import { extractArchive, packArchive, repackModel } from './storage/archive.ts';
@@ -42,6 +49,8 @@ export interface WorkerOptions {
   logger: Logger;
   /** Overrides what the environment and the profile say. */
   address?: string;
+  /** The Web UI of that server, if SLUICE_UI_URL doesn't say another. */
+  uiUrl?: string;
   /** The workflow code; default: the bundle made by the build. */
   workflows?: { workflowBundle: { code: string } } | { workflowsPath: string };
 }
@@ -51,6 +60,7 @@ export async function startWorker({
   config,
   logger,
   address,
+  uiUrl,
   workflows,
 }: WorkerOptions): Promise<RunningWorker> {
   const { connectionOptions, namespace = 'default' } = loadClientConnectConfig();
@@ -63,7 +73,10 @@ export async function startWorker({
       'search attributes are not registered; runs go without them',
     );
 
-  const activities = createActivities(createDependencies(config, logger, registered));
+  const activities = createActivities({
+    ...createDependencies(config, logger, registered),
+    uiUrl: config.uiUrl ?? uiUrl ?? cloudUi(connectionOptions.address ?? ''),
+  });
   const common = {
     connection,
     namespace,
@@ -159,7 +172,11 @@ export function createLocalEngines(
   };
 }
 
-function createDependencies(config: Config, logger: Logger, registered: boolean): Dependencies {
+function createDependencies(
+  config: Config,
+  logger: Logger,
+  registered: boolean,
+): Omit<Dependencies, 'uiUrl'> {
   const engines = createLocalEngines(config);
   const storage = createFileStorage(config.storageFolder, [config.root]);
   const cloud = createCloudDependencies(config);
@@ -172,7 +189,7 @@ function createDependencies(config: Config, logger: Logger, registered: boolean)
     },
     storage,
     registry: createFileRegistry(config.registryFolder),
-    notifier: createWebhookNotifier(),
+    notifier: createTellers(config),
     searchAttributes: registered,
     findInput: (what, location) =>
       findInRoots(what, location, config.root, [config.root, config.storageFolder]),
@@ -187,6 +204,15 @@ function createDependencies(config: Config, logger: Logger, registered: boolean)
       );
     },
   };
+}
+
+function createTellers({ mail, webhookAllow }: Config): Notifier {
+  const readSecret = createSecretReader(readVariable);
+  return createNotifier({
+    webhook: createWebhookNotifier({ readSecret, rules: createAddressRules(webhookAllow) }),
+    sns: createSnsNotifier(createSnsApi()),
+    email: createEmailNotifier({ ...mail, readSecret }),
+  });
 }
 
 function builtWorkflows(): { workflowBundle: { codePath: string } } {

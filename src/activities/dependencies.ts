@@ -29,6 +29,8 @@ export interface Dependencies {
   /** The path of a copy on this machine of what an s3:// URI names, made once for the same content. */
   fetchToLocal(uri: string, session: ResolvedSession | null, signal: AbortSignal): Promise<string>;
   notifier: Notifier;
+  /** The Web UI of the server, without a slash at its end; null if it is not known. */
+  uiUrl: string | null;
   /** Whether this namespace has Sluice's search attributes. */
   searchAttributes: boolean;
   /** Finds what a location of the pipeline file names. @throws SluiceError `InvalidInput` or `Unsupported`. */

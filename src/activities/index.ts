@@ -7,8 +7,9 @@ import { translateFailures } from './failures.ts';
 import { hashInput } from './hash-input.ts';
 import { withHeartbeats, type Tell } from './heartbeats.ts';
 import { loadPipeline } from './load-pipeline.ts';
-import { notifyFailure, type NotifyInput } from './notify-failure.ts';
+import { notify, type NotifyInput } from './notify.ts';
 import { prepareRun, type PrepareInput } from './prepare-run.ts';
+import { previousOutcome } from './previous-outcome.ts';
 import { readReport } from './read-report.ts';
 import { registerModel } from './register-model.ts';
 import { runJob, stopJob, type JobInput, type JobResult, type StopInput } from './run-job.ts';
@@ -35,7 +36,10 @@ export function createActivities(deps: Dependencies) {
     createModel: activity((input: CreateModelInput) => createModel(deps, input)),
     transform: job,
     registerModel: activity((input: Parameters<typeof registerModel>[1]) => registerModel(deps, input)),
-    notifyFailure: activity((input: NotifyInput) => notifyFailure(deps, input)),
+    previousOutcome: activity((input: { pipeline: string }) => previousOutcome(deps, input)),
+    notify: activity((input: NotifyInput) => notify(deps, input)),
+    /** For runs that end before they were prepared. */
+    hasSearchAttributes: activity(() => Promise.resolve(deps.searchAttributes)),
     /** Clean-up after a step that ended while its activity could not see to its job. */
     stopJob: activity(async (input: StopInput) => stopJob(engineOf(deps, input), input)),
   };

@@ -49,6 +49,7 @@ export async function prepareRun(
   { pipeline, runId }: PrepareInput,
 ): Promise<PreparedRun> {
   const signal = Context.current().cancellationSignal;
+  await checkTargets(deps, pipeline);
   const session = await openSession(deps, pipeline, signal);
   const engines = await chooseEngines(deps, pipeline, session);
   const code = await findCode(deps, pipeline, session, signal);
@@ -77,6 +78,19 @@ export async function prepareRun(
     engines: Object.fromEntries(Object.entries(engines).map(([step, engine]) => [step, engine.name])),
     searchAttributes: deps.searchAttributes,
   };
+}
+
+/** A secret that is missing is found before it is needed. */
+async function checkTargets({ notifier }: Dependencies, { steps }: Pipeline): Promise<void> {
+  for (const [index, target] of (steps.notify ?? []).entries()) {
+    try {
+      await notifier.check(target);
+    } catch (error) {
+      if (!(error instanceof SluiceError)) throw error;
+      const { code, message, details } = error;
+      throw new SluiceError(code, `steps.notify[${index}]: ${message}`, { details });
+    }
+  }
 }
 
 async function openSession(

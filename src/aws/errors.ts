@@ -15,6 +15,7 @@ const meanings: Partial<Record<ErrorCode, readonly string[]>> = {
       'EC2ThrottledException',
     ],
     ...['BandwidthLimitExceeded', 'PriorRequestNotComplete', 'ProvisionedThroughputExceededException'],
+    'KMSThrottlingException',
   ],
   QuotaExceeded: ['ResourceLimitExceeded', 'ServiceQuotaExceededException', 'LimitExceededException'],
   CapacityUnavailable: ['InsufficientInstanceCapacity', 'InsufficientCapacityException'],
@@ -34,6 +35,7 @@ const meanings: Partial<Record<ErrorCode, readonly string[]>> = {
     ],
     ...['IncompleteSignatureException', 'InvalidSignatureException', 'SignatureDoesNotMatch'],
     ...['RequestTimeTooSkewed', 'RequestInTheFuture', 'KMSAccessDeniedException', 'InvalidToken'],
+    ...['AuthorizationErrorException', 'InvalidSecurityException'],
   ],
   InvalidInput: [
     ...['ValidationException', 'ValidationError', 'InvalidParameterException', 'InvalidParameterValue'],
@@ -49,7 +51,7 @@ const meanings: Partial<Record<ErrorCode, readonly string[]>> = {
   ],
   ServiceUnavailable: [
     ...['InternalFailure', 'InternalError', 'InternalServerError', 'InternalServerException'],
-    ...['InternalServiceError', 'InternalServiceException', 'ServiceUnavailable'],
+    ...['InternalServiceError', 'InternalServiceException', 'ServiceUnavailable', 'InternalErrorException'],
     ...['ServiceUnavailableException', 'RequestTimeout', 'RequestTimeoutException', 'TimeoutError'],
     // Somebody else changes the same thing at this moment.
     'ConflictException',

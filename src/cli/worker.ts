@@ -15,10 +15,11 @@ export async function workerCommand(): Promise<number> {
   const stop = new AbortController();
   onInterrupt(() => stop.abort());
   // Without an address of its own it serves the dev server of this root.
-  const address = configuredServer() ? undefined : runningHost(hostFiles(config.home))?.address;
+  const host = configuredServer() ? null : runningHost(hostFiles(config.home));
+  const server = host && { address: host.address, uiUrl: host.uiUrl };
   let worker: RunningWorker | null = null;
   if (config.healthPort !== null) await serveHealth(config.healthPort, () => worker);
-  const started = await startWorker({ config, logger, ...(address !== undefined && { address }) });
+  const started = await startWorker({ config, logger, ...server });
   worker = started;
   const shutDown = () => {
     logger.info({}, 'worker stops; its jobs go on for the next one');

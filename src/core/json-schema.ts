@@ -58,6 +58,8 @@ function withExpressions(node: Json): Json {
       anyOf: [scalar, expressionReference],
     };
   }
+  // A text, or an object that stands for one.
+  if (Array.isArray(node.anyOf)) return { ...node, anyOf: [...node.anyOf, expressionReference] };
   return {
     ...node,
     ...(isNode(node.properties) && { properties: mapValues(node.properties, withExpressions) }),

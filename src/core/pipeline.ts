@@ -2,6 +2,7 @@ import { z } from 'zod';
 import * as field from './fields.ts';
 import { comparisons, type Comparison, type Rule } from './gate.ts';
 import { sageMakerName } from './jobs.ts';
+import { notifyTarget } from './notify-targets.ts';
 import { parameters } from './parameters.ts';
 import { sessionSettings } from './session.ts';
 import { listed, quote } from './wording.ts';
@@ -138,13 +139,6 @@ const register = z.strictObject({
   description: field.text(1024).optional(),
 });
 
-const webhook = z.strictObject({
-  webhook: z
-    .url({ protocol: /^https?$/ })
-    .max(2048)
-    .describe('Gets a JSON body that Slack and Teams accept as it is.'),
-});
-
 const steps = z.strictObject({
   preprocess,
   train,
@@ -153,7 +147,12 @@ const steps = z.strictObject({
   createModel,
   transform: transform.optional(),
   register: register.optional(),
-  notify: z.array(webhook).min(1).max(10).optional(),
+  notify: z
+    .array(notifyTarget)
+    .min(1)
+    .max(10)
+    .optional()
+    .describe('Who is told how a run ends. The log of the worker always is.'),
 });
 
 const exclusiveImage = {

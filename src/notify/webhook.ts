@@ -1,41 +1,88 @@
+import { request as requestHttp, type RequestOptions } from 'node:http';
+import { request as requestHttps } from 'node:https';
 import { SluiceError } from '../core/errors.ts';
-import type { Notification, Notifier } from './notifier.ts';
+import { defaultText, fillIn, type LinkedNotification } from '../core/notification.ts';
+import type { NotifyTarget } from '../core/notify-targets.ts';
+import type { AddressRules } from './addresses.ts';
+import type { Notifier } from './notifier.ts';
+import type { SecretReader } from './secrets.ts';
+import { teamsMessage } from './teams.ts';
 
 /** Slack takes 40,000 characters, Teams 28 KB for the whole message; nobody reads more than this in a channel. */
 const maxTextLength = 4000;
 
+interface WebhookOptions {
+  readSecret: SecretReader;
+  rules: AddressRules;
+  timeoutMs?: number;
+}
+
 /**
- * Posts JSON whose `text` Slack and Teams show as it is; other receivers find the facts beside it. Messages name the host
- * only: in the path, the query or the user part of the address may be a secret.
+ * Posts JSON. Messages name the host only: in the path, the query or the user part of the address may be a secret. No redirect is
+ * followed, and every connection is checked by the address that it is made to.
  */
-export function createWebhookNotifier({ timeoutMs = 10_000 } = {}): Notifier {
+export function createWebhookNotifier({ readSecret, rules, timeoutMs = 10_000 }: WebhookOptions): Notifier {
+  const addressOf = async ({ webhook }: NotifyTarget) => {
+    const url = parseAddress(typeof webhook === 'object' ? await readSecret(webhook) : (webhook ?? ''));
+    rules.checkHost(url.hostname);
+    return url;
+  };
   return {
-    async notify({ webhook }, notification, signal) {
-      const { url, headers } = withoutUser(parseAddress(webhook));
+    async check(target) {
+      await addressOf(target);
+    },
+
+    async notify(target, notification, signal) {
+      const url = await addressOf(target);
       const timeout = AbortSignal.timeout(timeoutMs);
-      const response = await fetch(url, {
-        method: 'POST',
-        headers: {
-          ...headers,
-          'content-type': 'application/json',
-          'idempotency-key': notification.deduplicationKey,
-        },
-        body: JSON.stringify({ text: asText(notification), ...notification }),
-        redirect: 'manual',
-        signal: AbortSignal.any([signal, timeout]),
-      }).catch((error: Error) => {
+      const body = JSON.stringify(bodyOf(target, notification));
+      const headers = {
+        'content-type': 'application/json',
+        'content-length': Buffer.byteLength(body),
+        'idempotency-key': notification.deduplicationKey,
+      };
+      const options = { headers, lookup: rules.lookup, signal: AbortSignal.any([signal, timeout]) };
+      const status = await post(url, options, body).catch((error: unknown) => {
         signal.throwIfAborted();
-        const reason = timeout.aborted ? `no answer within ${timeoutMs / 1000} s` : causeOf(error);
+        if (error instanceof SluiceError) throw error;
+        const reason = timeout.aborted ? `no answer within ${timeoutMs / 1000} s` : causeOf(error as Error);
         throw new SluiceError(
           'ServiceUnavailable',
           `The webhook at ${url.host} cannot be reached: ${reason}`,
         );
       });
-      // A body that breaks off tells nothing more than the status did.
-      await response.body?.cancel().catch(() => undefined);
-      if (!response.ok) throw refusal(url.host, response.status);
+      if (status < 200 || status > 299) throw refusal(url.host, status);
     },
   };
+}
+
+function bodyOf(target: NotifyTarget, notification: LinkedNotification): object {
+  if (target.format === 'teams') return teamsMessage(target.text, notification);
+  return { text: slackText(target.text, notification), ...notification };
+}
+
+/** What a person reads in the channel. `&`, `<` and `>` are Slack's own signs: `<!channel>` would wake everybody. */
+export function slackText(template: string | undefined, notification: LinkedNotification): string {
+  const escape = (value: string) =>
+    value.replaceAll('&', '&amp;').replaceAll('<', '&lt;').replaceAll('>', '&gt;');
+  const { message } = notification;
+  const cut = message.length > maxTextLength ? `${message.slice(0, maxTextLength)}…` : message;
+  return fillIn(template ?? defaultText(notification), { ...notification, message: cut }, escape);
+}
+
+/** @returns the status. What else is answered is of no use, and may never end. */
+function post(url: URL, options: RequestOptions, body: string): Promise<number> {
+  return new Promise((resolve, reject) => {
+    const request = (url.protocol === 'https:' ? requestHttps : requestHttp)(
+      bare(url),
+      { ...options, ...credentials(url), method: 'POST', agent: false },
+      (response) => {
+        resolve(response.statusCode ?? 0);
+        response.on('error', () => undefined).destroy();
+      },
+    );
+    request.on('error', reject).end(body);
+  });
 }
 
 function refusal(host: string, status: number): SluiceError {
@@ -48,21 +95,23 @@ function refusal(host: string, status: number): SluiceError {
   );
 }
 
-/** The error of `new URL` holds the address, which may be a secret; that of `fetch` for another protocol looks like a fault of the network. */
+/** The error of `new URL` holds the address, which may be a secret. */
 function parseAddress(webhook: string): URL {
   const url = URL.canParse(webhook) ? new URL(webhook) : undefined;
   if (url && ['http:', 'https:'].includes(url.protocol)) return url;
   throw new SluiceError('InvalidInput', 'A webhook is no http:// or https:// address');
 }
 
-/** `fetch` refuses addresses with a user in them, and quotes them in the message. */
-function withoutUser(url: URL): { url: URL; headers: Record<string, string> } {
-  if (url.username === '' && url.password === '') return { url, headers: {} };
-  const user = `${decoded(url.username)}:${decoded(url.password)}`;
-  const bare = new URL(url);
-  bare.username = '';
-  bare.password = '';
-  return { url: bare, headers: { authorization: `Basic ${Buffer.from(user).toString('base64')}` } };
+function bare(url: URL): URL {
+  const copy = new URL(url);
+  copy.username = '';
+  copy.password = '';
+  return copy;
+}
+
+function credentials({ username, password }: URL): RequestOptions {
+  if (username === '' && password === '') return {};
+  return { auth: `${decoded(username)}:${decoded(password)}` };
 }
 
 function decoded(part: string): string {
@@ -73,15 +122,5 @@ function decoded(part: string): string {
   }
 }
 
-/** What a person reads in the channel. `&`, `<` and `>` are Slack's own signs: `<!channel>` would wake everybody. */
-export function asText({ pipeline, workflowId, code, message }: Notification): string {
-  const text = `Sluice: pipeline ${pipeline}, run ${workflowId}: ${code}\n${message}`;
-  const cut = text.length > maxTextLength ? `${text.slice(0, maxTextLength)}…` : text;
-  return cut.replaceAll('&', '&amp;').replaceAll('<', '&lt;').replaceAll('>', '&gt;');
-}
-
-/** Never the message of `fetch` itself, which may quote the address. */
-function causeOf({ name, cause }: Error): string {
-  if (!(cause instanceof Error)) return name;
-  return (cause as NodeJS.ErrnoException).code ?? cause.message;
-}
+/** Never the message, which may quote the address. */
+const causeOf = (error: NodeJS.ErrnoException) => error.code ?? error.name;

@@ -16,6 +16,8 @@ export interface Progress {
   step<T>(name: StepName, job: StepJob, work: () => Promise<T>): Promise<T>;
   /** From here on search attributes are set, if the namespace has them. */
   index(registered: boolean): void;
+  /** Whether it is known if the namespace has them. */
+  indexIsKnown(): boolean;
 }
 
 /** Nulls for a step that runs no job. */
@@ -26,14 +28,14 @@ export interface StepJob {
 
 export function startProgress(): Progress {
   const report = newReport();
-  let indexed = false;
+  let indexed: boolean | undefined;
   setHandler(status, () => report, { description: 'What the run has come to, step by step.' });
 
   const show = (change: Partial<RunReport>) => {
     Object.assign(report, change);
     setCurrentDetails(progressTable(report));
     const searchable = 'outcome' in change || 'metric' in change;
-    if (indexed && searchable) indexRun(report);
+    if (indexed === true && searchable) indexRun(report);
   };
 
   return {
@@ -55,9 +57,11 @@ export function startProgress(): Progress {
       }
     },
 
+    indexIsKnown: () => indexed !== undefined,
+
     index(registered) {
       indexed = registered;
-      if (indexed) indexRun(report);
+      if (registered) indexRun(report);
     },
   };
 }

@@ -3,8 +3,9 @@ import type { Pipeline } from '../core/pipeline.ts';
 import { decided } from '../core/run-report.ts';
 import type { RunReport } from '../core/run.ts';
 import { createModel, evaluate, preprocess, readMetric, registerModel, train, transform } from './steps.ts';
-import { close, giveUp, notify } from './endings.ts';
+import { close, giveUp } from './endings.ts';
 import { rejected, undecidable } from './failures.ts';
+import { notifyAccepted, notifyFailure } from './notify.ts';
 import { openRun, readInput } from './open-run.ts';
 import { startProgress } from './progress.ts';
 
@@ -30,12 +31,13 @@ export async function trainingPipeline(input: unknown): Promise<RunReport> {
         const model = await createModel(run, artifactUri);
         await transform(run, model);
         await registerModel(run, model, decision.value);
+        await notifyAccepted(pipeline, run.rule, decision.value, progress);
         return close(progress, 'accepted');
       }
       case 'rejected': {
         const verdict = rejected(run.rule, decision.value);
         if (run.plan.pipeline.steps.condition.onRejected === 'fail') throw verdict;
-        await notify(pipeline, verdict, progress);
+        await notifyFailure(pipeline, verdict, progress);
         return close(progress, 'rejected');
       }
       case 'undecidable':

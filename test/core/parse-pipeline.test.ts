@@ -120,8 +120,8 @@ test.each<[string, Json, string]>([
   ],
   [
     'unknown key in notify',
-    step('notify', [{ webhook: 'http://h', sns: 'x' }]),
-    'steps.notify[0].sns: is not a known key',
+    step('notify', [{ webhook: 'http://h', slack: 'x' }]),
+    'steps.notify[0].slack: is not a known key',
   ],
   [
     'unknown key in framework',

@@ -3,23 +3,19 @@ import type { AddressInfo } from 'node:net';
 import { inspect } from 'node:util';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { errorTable, isErrorCode } from '../../src/core/errors.ts';
-import type { Notification } from '../../src/notify/notifier.ts';
-import { asText, createWebhookNotifier } from '../../src/notify/webhook.ts';
+import { createAddressRules } from '../../src/notify/addresses.ts';
+import { createSecretReader } from '../../src/notify/secrets.ts';
+import { createWebhookNotifier, slackText } from '../../src/notify/webhook.ts';
 import { failureOf } from '../support/folders.ts';
+import { notification, target } from '../support/notification.ts';
 import { startReceiver, type Delivery } from '../support/world.ts';
 
-const notification: Notification = {
-  deduplicationKey: 'run-1',
-  pipeline: 'abalone',
-  workflowId: 'abalone-7',
-  runId: 'run-1',
-  code: 'QualityGateRejected',
-  message: 'mse is 7, which is not <= 6',
-  metric: { name: 'mse', value: 7, comparison: '<=', threshold: 6 },
-};
 const never = new AbortController().signal;
-const send = (webhook: string, options?: { timeoutMs?: number }, signal = never) =>
-  createWebhookNotifier(options).notify({ webhook }, notification, signal);
+const readSecret = createSecretReader((name) => ({ SLACK_URL: slackUrl })[name]);
+const rules = createAddressRules(['127.0.0.1']);
+let slackUrl: string | undefined;
+const send = (webhook: string | object, options?: { timeoutMs?: number }, signal = never) =>
+  createWebhookNotifier({ readSecret, rules, ...options }).notify(target({ webhook }), notification, signal);
 const refusal = (webhook: string, options?: { timeoutMs?: number }) => failureOf(send(webhook, options));
 const isRetryable = ({ code = '' }: { code?: string }) => isErrorCode(code) && errorTable[code].retryable;
 
@@ -54,7 +50,7 @@ describe('a delivery', () => {
     const { headers, body } = deliveries[0]!;
     const { text, ...facts } = body;
     expect(facts).toEqual(notification);
-    expect(text).toMatch(/abalone.*abalone-7.*QualityGateRejected[\s\S]*mse is 7/);
+    expect(text).toMatch(/abalone.*QualityGateRejected.*abalone-7[\s\S]*mse is 7[\s\S]*http:..ui.example/);
     expect(headers['content-type']).toBe('application/json');
   });
 
@@ -86,15 +82,116 @@ describe('a delivery', () => {
 
 describe('the text', () => {
   it('wakes nobody by signs of Slack in a message', () => {
-    const text = asText({ ...notification, message: '<!channel> a & b <http://x|y>' });
+    const text = slackText(undefined, { ...notification, message: '<!channel> a & b <http://x|y>' });
     expect(text).toContain('&lt;!channel&gt; a &amp; b');
     expect(text).not.toMatch(/[<>]/);
   });
 
+  it('has the signs of Slack that its template has', () => {
+    expect(slackText('<{url}|{pipeline}>: {value}', notification)).toBe(`<${notification.url}|abalone>: 7`);
+  });
+
   it('of a long message is cut', () => {
-    const text = asText({ ...notification, message: 'x'.repeat(100_000) });
+    const text = slackText('{message}', { ...notification, message: 'x'.repeat(100_000) });
     expect(text.length).toBeLessThan(4100);
     expect(text.endsWith('…')).toBe(true);
+  });
+});
+
+describe('a message for Teams', () => {
+  it('is an Adaptive Card with the text, the metric and the link', async () => {
+    const { url, deliveries } = await receiver();
+    await createWebhookNotifier({ readSecret, rules }).notify(
+      target({ webhook: url, format: 'teams', text: '[{pipeline}](http://evil)\n{message}' }),
+      notification,
+      never,
+    );
+    expect(deliveries[0]!.body).toMatchObject({
+      type: 'message',
+      attachments: [
+        {
+          contentType: 'application/vnd.microsoft.card.adaptive',
+          content: {
+            type: 'AdaptiveCard',
+            body: [
+              // Runs of text know no Markdown.
+              { type: 'RichTextBlock', inlines: [{ type: 'TextRun', text: '[abalone](http://evil)' }] },
+              { type: 'RichTextBlock', inlines: [{ type: 'TextRun', text: notification.message }] },
+              { type: 'FactSet', facts: [{ title: 'mse', value: '7' }, { value: '≤ 6' }] },
+            ],
+            actions: [{ type: 'Action.OpenUrl', url: notification.url }],
+          },
+        },
+      ],
+    });
+  });
+});
+
+describe('an address by reference', () => {
+  afterEach(() => (slackUrl = undefined));
+
+  it('is read where the worker has it, when it is used', async () => {
+    const { url, deliveries } = await receiver();
+    slackUrl = url;
+    await send({ Env: 'SLACK_URL' });
+    expect(deliveries).toHaveLength(1);
+  });
+
+  it('that leads to nothing, or to no address, is refused before the run', async () => {
+    const check = (webhook: object) =>
+      failureOf(createWebhookNotifier({ readSecret, rules }).check(target({ webhook })));
+    expect(await check({ Env: 'SLACK_URL' })).toMatchObject({
+      code: 'InvalidInput',
+      message: 'The worker has no environment variable SLACK_URL',
+    });
+    expect(await check({ File: '/no/such/file' })).toMatchObject({ code: 'InvalidInput' });
+    expect((await check({ File: '/etc/passwd' })).message).toBe(
+      'A webhook is no http:// or https:// address',
+    );
+    expect((await check({ File: '/dev/zero' })).message).toContain('is no file of at most 8192 bytes');
+  });
+});
+
+describe('an address of the worker itself or of its cloud', () => {
+  const strict = createAddressRules();
+  const refused = (webhook: string, own = strict) =>
+    failureOf(
+      createWebhookNotifier({ readSecret, rules: own, timeoutMs: 3000 }).notify(
+        target({ webhook }),
+        notification,
+        never,
+      ),
+    );
+
+  it.each([
+    ...['127.0.0.1', '127.1', '2130706433', '0x7f.1', '0.0.0.0', '169.254.169.254', '169.254.170.2'],
+    ...['[::1]', '[::]', '[::ffff:127.0.0.1]', '[::ffff:a9fe:a9fe]', '[fe80::1]', '[fd00:ec2::254]'],
+    ...['[64:ff9b::a9fe:a9fe]', '100.100.100.200', '168.63.129.16', '224.0.0.1'],
+  ])('is refused: %s', async (host) => {
+    expect(await refused(`http://${host}:9/`)).toMatchObject({
+      code: 'InvalidInput',
+      message: expect.stringContaining('SLUICE_WEBHOOK_ALLOW='),
+    });
+  });
+
+  it('is refused also under a name, by what the name means when the connection is made', async () => {
+    const { url, deliveries } = await receiver();
+    const failure = await refused(url.replace('127.0.0.1', 'localhost'));
+    expect(failure).toMatchObject({ code: 'InvalidInput', retryable: false });
+    expect(failure.message).toMatch(/^No request is sent to localhost: it means (127.0.0.1|::1),/);
+    expect(deliveries).toEqual([]);
+  });
+
+  it('is told if it is allowed, and no other', async () => {
+    const { url, deliveries } = await receiver();
+    const own = createAddressRules(['127.0.0.0/8', '::1']);
+    await createWebhookNotifier({ readSecret, rules: own }).notify(
+      target({ webhook: url.replace('127.0.0.1', 'localhost') }),
+      notification,
+      never,
+    );
+    expect(deliveries).toHaveLength(1);
+    expect(await refused('http://169.254.169.254/', own)).toMatchObject({ code: 'InvalidInput' });
   });
 });
 

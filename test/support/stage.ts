@@ -37,7 +37,11 @@ export async function openStage(name: string, options: { root?: string } = {}): 
     address,
     env: { TEMPORAL_ADDRESS: address, SLUICE_ROOT: root, SLUICE_HOME: home, SLUICE_SKIP_SETUP: '1' },
     startWorker: async (env) => {
-      const worker = await startWorkerProcess({ root, address, env: { SLUICE_HOME: home, ...env } });
+      const worker = await startWorkerProcess({
+        root,
+        address,
+        env: { SLUICE_HOME: home, SLUICE_WEBHOOK_ALLOW: '127.0.0.1', ...env },
+      });
       workers.push(worker);
       return worker;
     },

@@ -5,7 +5,13 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Dependencies } from '../../src/activities/dependencies.ts';
 import type { Engine } from '../../src/engines/engine.ts';
+import { createAddressRules } from '../../src/notify/addresses.ts';
+import { createEmailNotifier } from '../../src/notify/email.ts';
+import { createNotifier } from '../../src/notify/notifier.ts';
+import { createSecretReader } from '../../src/notify/secrets.ts';
+import { createSnsNotifier } from '../../src/notify/sns.ts';
 import { createWebhookNotifier } from '../../src/notify/webhook.ts';
+import { createSnsApi } from '../../src/aws/sns.ts';
 import { createFileRegistry } from '../../src/registry/file-registry.ts';
 import { repackModel } from '../../src/storage/archive.ts';
 import { SluiceError } from '../../src/core/errors.ts';
@@ -28,6 +34,8 @@ export async function writeSmallRoot(root: string): Promise<void> {
   await writeFile(join(root, 'batch.csv'), '1\n2\n3\n');
 }
 
+const readSecret = createSecretReader((name) => process.env[name]);
+
 /** Everything real but the engine. */
 export function makeDependencies(root: string, engine: Engine, registered = true): Dependencies {
   const storageFolder = join(root, '.sluice', 'storage');
@@ -37,7 +45,12 @@ export function makeDependencies(root: string, engine: Engine, registered = true
     chooseLocalEngine: () => Promise.resolve(engine),
     storage,
     registry: createFileRegistry(join(root, '.sluice', 'registry')),
-    notifier: createWebhookNotifier(),
+    notifier: createNotifier({
+      webhook: createWebhookNotifier({ readSecret, rules: createAddressRules(['127.0.0.1']) }),
+      sns: createSnsNotifier(createSnsApi()),
+      email: createEmailNotifier({ smtpUrl: null, from: null, readSecret }),
+    }),
+    uiUrl: 'http://ui.example',
     searchAttributes: registered,
     findInput: (what, location) => findInRoots(what, location, root, [root, storageFolder]),
     openSession: withoutCloud,

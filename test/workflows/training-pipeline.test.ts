@@ -233,6 +233,76 @@ describe('a run that is accepted', () => {
   });
 });
 
+describe('those who want to know of accepted runs', () => {
+  /** A pipeline of a name of its own, since the runs of a name are what is looked back at. */
+  const named = (notify: Json) => {
+    const pipeline = smallPipeline({}, { notify });
+    return { ...pipeline, name: `small-${randomUUID().slice(0, 8)}` };
+  };
+  /** What was told, once the outcome of each run is in Temporal's list. */
+  async function runAll(pipeline: { name: string }, ...metrics: number[]): Promise<RunReport[]> {
+    const reports: RunReport[] = [];
+    for (const [index, mse] of metrics.entries()) {
+      engine.behave('evaluate', { report: `{"metrics":{"mse":${mse}}}` });
+      const handle = await start({ pipeline });
+      await handle.result().catch(() => undefined);
+      reports.push(await query(handle));
+      const closed = `${searchAttributes.pipeline}="${pipeline.name}" AND ExecutionStatus!="Running"`;
+      await until(async () => (await temporal.client.workflow.count(closed)).count > index);
+    }
+    return reports;
+  }
+
+  it('are told of them, and of the first one after one that was not, each target as it wants', async () => {
+    const [all, recoveries, failures] = await Promise.all([
+      startReceiver(),
+      startReceiver(),
+      startReceiver(),
+    ]);
+    const pipeline = named([
+      { webhook: all.url, on: ['accepted', 'rejected'] },
+      {
+        webhook: recoveries.url,
+        on: ['recovered'],
+        text: '{pipeline} is {event}: {value} {comparison} {threshold}',
+      },
+      { webhook: failures.url },
+    ]);
+    const reports = await runAll(pipeline, 6, 8, 5, 4);
+    expect(reports.map(({ outcome }) => outcome)).toEqual(['accepted', 'rejected', 'accepted', 'accepted']);
+    const events = (receiver: typeof all) => receiver.deliveries.map(({ body }) => body.event);
+    expect(events(all)).toEqual(['accepted', 'rejected', 'recovered', 'accepted']);
+    expect(events(recoveries)).toEqual(['recovered']);
+    expect(events(failures)).toEqual(['rejected']);
+    expect(recoveries.deliveries[0]!.body).toMatchObject({
+      text: `${pipeline.name} is recovered: 5 ≤ 7`,
+      code: null,
+      message: expect.stringMatching(
+        /^The model is accepted: metrics.mse 5 ≤ 7\. .* The run before it was rejected\.$/,
+      ),
+    });
+    await Promise.all([all, recoveries, failures].map((receiver) => receiver.close()));
+  });
+
+  it('change nothing about the run if they cannot be told', async () => {
+    const receiver = await startReceiver(404);
+    const [report] = await runAll(named([{ webhook: receiver.url, on: ['accepted'] }]), 6);
+    expect(report).toMatchObject({ outcome: 'accepted', modelPackage: { version: 1 } });
+    expect(statuses(report!)).toMatchObject({ notify: 'failed', register: 'succeeded' });
+    await receiver.close();
+  });
+
+  it('are told of an accepted run where nobody knows of earlier ones', async () => {
+    await stopWorkers();
+    stopWorkers = await startWorkers(false);
+    const receiver = await startReceiver();
+    const pipeline = named([{ webhook: receiver.url, on: ['accepted', 'recovered'] }]);
+    expect(await run(pipeline)).toMatchObject({ outcome: 'accepted' });
+    expect(receiver.deliveries.map(({ body }) => body.event)).toEqual(['accepted']);
+    await receiver.close();
+  });
+});
+
 describe('a run that is not accepted', () => {
   it('notifies and fails with the metric, the value and the threshold when it is rejected', async () => {
     const receiver = await startReceiver();
@@ -249,9 +319,11 @@ describe('a run that is not accepted', () => {
     });
     expect(receiver.deliveries).toHaveLength(1);
     expect(receiver.deliveries[0]?.body).toMatchObject({
+      event: 'rejected',
       code: 'QualityGateRejected',
       pipeline: 'small',
       metric: { value: 8 },
+      url: `http://ui.example/namespaces/default/workflows/${handle.workflowId}/${String(receiver.deliveries[0]!.body.runId)}`,
     });
     expect(await query(handle)).toMatchObject({
       outcome: 'rejected',
@@ -316,6 +388,26 @@ describe('a run that is not accepted', () => {
     expect((await failureOf(await start({ pipeline: smallPipeline({}, steps) }))).type).toBe('InvalidInput');
     expect(receiver.deliveries).toHaveLength(1);
     await receiver.close();
+  });
+
+  it('is found by search attributes even if it was not prepared', async () => {
+    const handle = await start({ pipeline: smallPipeline({}, { transform: { input: 'no.csv' } }) });
+    await failureOf(handle);
+    const found = (await handle.describe()).typedSearchAttributes.getAll();
+    expect(Object.fromEntries(found.map(({ key, value }) => [key.name, value]))).toMatchObject({
+      [searchAttributes.pipeline]: 'small',
+      [searchAttributes.outcome]: 'failed',
+    });
+  });
+
+  it('does not begin if a target has a secret that the worker lacks', async () => {
+    const notify = [{ webhook: { Env: 'SLUICE_TEST_NO_SUCH_VARIABLE' } }];
+    const failure = await failureOf(await start({ pipeline: smallPipeline({}, { notify }) }));
+    expect(failure.type).toBe('InvalidInput');
+    expect(failure.message).toContain(
+      'steps.notify[0]: The worker has no environment variable SLUICE_TEST_NO_SUCH_VARIABLE',
+    );
+    expect(engine.starts).toEqual([]);
   });
 
   it('is not hidden by a notification that fails', async () => {

@@ -69,7 +69,7 @@ async function serve(options: HostOptions, files: HostFiles, lock: HeldLock): Pr
   });
   try {
     const { startWorker } = await workerModule;
-    const worker = await startWorker({ config, logger, address: server.address });
+    const worker = await startWorker({ config, logger, address: server.address, uiUrl: server.uiUrl });
     try {
       const record = recordOf(options, server);
       lock.assertOurs();

@@ -1,6 +1,7 @@
 import { Client, Connection } from '@temporalio/client';
 import type { Config } from '../../config.ts';
 import { SluiceError } from '../../core/errors.ts';
+import { cloudUi, runPage as pageOf } from '../../core/web-ui.ts';
 import type { Tell } from '../output.ts';
 import { hostFiles } from '../host/files.ts';
 import { runningHost, type HostRecord } from '../host/record.ts';
@@ -33,8 +34,13 @@ export function findServer(config: Config): ServerInfo | null {
   const running = runningHost(hostFiles(config.home));
   const configured = configuredServer();
   if (configured === null) return running && infoOf(running);
-  const uiUrl = running?.address === configured.address ? running.uiUrl : cloudUi(configured.address);
-  return { kind: 'configured', address: configured.address, namespace: namespace(), uiUrl };
+  const found = running?.address === configured.address ? running.uiUrl : cloudUi(configured.address);
+  return {
+    kind: 'configured',
+    address: configured.address,
+    namespace: namespace(),
+    uiUrl: config.uiUrl ?? found,
+  };
 }
 
 /**
@@ -80,9 +86,6 @@ async function connect(options: ConnectOptions, source: string): Promise<Connect
   }
 }
 
-const cloudUi = (address: string) =>
-  /\.(tmprl\.cloud|temporal\.io)(:\d+)?$/.test(address) ? 'https://cloud.temporal.io' : null;
-
 /** The page of a run in the Web UI. */
 export function runPage(
   { uiUrl, namespace: name }: ServerInfo,
@@ -90,5 +93,5 @@ export function runPage(
   runId: string,
 ): string | null {
   if (uiUrl === null) return null;
-  return `${uiUrl}/namespaces/${encodeURIComponent(name)}/workflows/${encodeURIComponent(workflowId)}/${runId}`;
+  return pageOf(uiUrl, name, workflowId, runId);
 }
