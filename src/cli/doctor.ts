@@ -9,7 +9,7 @@ import { searchAttributes } from '../core/run.ts';
 import { probeIsolation } from '../engines/process/isolation.ts';
 import { createLocalEngines } from '../worker.ts';
 import { alignColumns, print } from './output.ts';
-import { hasWorker } from './run/follow.ts';
+import { hasWorker } from './run/workers.ts';
 import { findSession, type Session } from './server/session.ts';
 
 const run = promisify(execFile);

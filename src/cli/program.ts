@@ -1,4 +1,6 @@
 import { Command, Option } from 'commander';
+import { printJson } from './output.ts';
+import { jsonOf, reportWithoutRun } from './run/report.ts';
 
 type ExitCode = number | undefined;
 
@@ -92,6 +94,13 @@ function addRuns(program: Command, exitCode: (code: ExitCode) => void): void {
     .action(async (file: string, options: Record<string, never>) => {
       const { runCommand } = await import('./run.ts');
       exitCode(await runCommand(file, options));
+    })
+    // What the parser refuses never comes to the action; programs read stdout all the same.
+    .exitOverride((error) => {
+      if (error.exitCode !== 0 && process.argv.includes('--json')) {
+        printJson(jsonOf(null, reportWithoutRun(error)));
+      }
+      throw error;
     });
   program
     .command('status')
