@@ -21,7 +21,7 @@ const steps: Readonly<Record<string, StepName>> = {
   createModel: 'createModel',
   transform: 'transform',
   registerModel: 'register',
-  notifyFailure: 'notify',
+  notify: 'notify',
 };
 
 /** What the workflow gave to an activity, as far as it is told on. */
