@@ -146,6 +146,7 @@ export function createLocalEngines(
   const processEngine = createProcessEngine({
     ...common,
     python: config.python,
+    frameworkPythons: config.frameworkPythons,
     isolation: config.isolation,
     extractModel: (uri, folder, signal) => extractArchive(storage.localPath(uri), folder, signal),
   });

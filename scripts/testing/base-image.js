@@ -13,7 +13,7 @@ import { withLock } from '../setup/lock.js';
 import { step } from '../setup/progress.js';
 
 const SUITE = 'bookworm';
-// Debian's scikit-learn 1.2.1 is that of requirements.txt. pip: for jobs that bring a requirements.txt.
+// Debian's scikit-learn 1.2.1 and xgboost 1.7.4 are those of the requirements. pip: for jobs that bring a requirements.txt.
 const PACKAGES = [
   'ca-certificates',
   'gunicorn',
@@ -24,6 +24,7 @@ const PACKAGES = [
   'python3-pip',
   'python3-sklearn',
   'python3-threadpoolctl',
+  'python3-xgboost',
 ];
 // scipy's package depends on a whole C++ compiler, and nothing here ever compiles.
 const LEFT_OUT = [

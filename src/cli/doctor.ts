@@ -27,6 +27,7 @@ export async function doctorCommand(): Promise<number> {
     checkNode(),
     checkBuild(),
     await checkPython(config),
+    ...checkFrameworks(config),
     await checkTemporalCli(config),
     await checkContainerEngine(config),
     await checkIsolation(config),
@@ -70,6 +71,15 @@ async function checkPython({ python }: Config): Promise<Check> {
       said: `${python} does not work (${lastLine(error)}); \`npm run setup\` repairs it`,
     };
   }
+}
+
+/** Frameworks that `npm run setup` makes when it is asked to. */
+function checkFrameworks({ frameworkPythons }: Config): Check[] {
+  return Object.entries(frameworkPythons).map(([framework, python]) => ({
+    what: `Python with ${framework}`,
+    state: python === null ? 'note' : 'ok',
+    said: python ?? `not made; \`npm run setup -- ${framework}\` makes it. Containers need none`,
+  }));
 }
 
 async function checkTemporalCli({ temporalCli }: Config): Promise<Check> {

@@ -27,6 +27,8 @@ function clone(root: string): string {
   mkdirSync(images, { recursive: true });
   const files = ['requirements.txt', 'requirements-py312.txt'];
   for (const file of files) writeFileSync(join(images, file), 'sklearn==1.0\npandas==1.0\njoblib==1.0\n');
+  const framework = { imports: ['sklearn', 'pandas', 'joblib'], newestPython: '3.13' };
+  writeFileSync(join(images, 'framework.json'), JSON.stringify(framework));
   return root;
 }
 

@@ -3,7 +3,7 @@ import { once } from 'node:events';
 import { createServer, type AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { Connection } from '@temporalio/client';
-import { projectFolder, readConfig } from '../../src/config.ts';
+import { projectFolder } from '../../src/config.ts';
 import { searchAttributes } from '../../src/core/run.ts';
 import { temporalCli } from './toolchain.ts';
 
@@ -86,7 +86,6 @@ export interface WorkerOptions {
 
 /** The built worker as a process of its own, ready to take work. */
 export async function startWorkerProcess({ root, address, env }: WorkerOptions): Promise<Running> {
-  const { python } = readConfig();
   const child = spawn(process.execPath, [join(projectFolder, 'dist', 'cli.js'), 'worker'], {
     stdio: ['ignore', 'ignore', 'pipe'],
     env: {
@@ -94,7 +93,6 @@ export async function startWorkerProcess({ root, address, env }: WorkerOptions):
       TEMPORAL_ADDRESS: address,
       SLUICE_ROOT: root,
       SLUICE_LOG_FORMAT: 'json',
-      ...(python !== null && { SLUICE_PYTHON: python }),
       ...env,
     },
   });
