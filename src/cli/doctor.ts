@@ -5,9 +5,10 @@ import { dirname, join } from 'node:path';
 import { promisify } from 'node:util';
 import { projectFolder, readConfig, type Config } from '../config.ts';
 import { SluiceError } from '../core/errors.ts';
-import { searchAttributes } from '../core/run.ts';
+import { searchAttributeTypes } from '../core/run.ts';
 import { probeIsolation } from '../engines/process/isolation.ts';
 import { createLocalEngines } from '../worker.ts';
+import { attributeState } from '../temporal/search-attributes.ts';
 import { alignColumns, print } from './output.ts';
 import { hasWorker } from './run/workers.ts';
 import { findSession, type Session } from './server/session.ts';
@@ -175,13 +176,12 @@ async function checkServer(config: Config): Promise<Check[]> {
 async function checkSearchAttributes({ client, server: { namespace } }: Session): Promise<Check> {
   const what = 'search attributes';
   try {
-    const { customAttributes } = await client.connection.operatorService.listSearchAttributes({ namespace });
-    const names = Object.values(searchAttributes);
-    const missing = names.filter((name) => !Object.hasOwn(customAttributes, name));
-    if (missing.length === 0) return { what, state: 'ok', said: names.join(', ') };
-    return { what, state: 'note', said: `${missing.join(', ')} not registered; runs go without them` };
+    const { missing, mistyped } = await attributeState(client.connection, namespace);
+    const unfit = [...missing, ...mistyped];
+    if (unfit.length === 0) return { what, state: 'ok', said: Object.keys(searchAttributeTypes).join(', ') };
+    const said = `${unfit.join(', ')} not registered; runs go without them until \`sluice setup\` registers them`;
+    return { what, state: 'note', said };
   } catch (error) {
-    // Temporal Cloud keeps this call from clients.
     return {
       what,
       state: 'note',

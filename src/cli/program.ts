@@ -39,7 +39,7 @@ function addServers(program: Command, exitCode: (code: ExitCode) => void): void 
     });
   program
     .command('worker')
-    .description('a worker for the Temporal server that TEMPORAL_ADDRESS or the profile names')
+    .description('a worker for the Temporal server that TEMPORAL_ADDRESS or a profile names')
     .action(async () => {
       const { workerCommand } = await import('./worker.ts');
       exitCode(await workerCommand());
@@ -65,6 +65,13 @@ function addServers(program: Command, exitCode: (code: ExitCode) => void): void 
     .action(async (options: Record<string, never>) => {
       const { emulatorCommand } = await import('./emulator.ts');
       exitCode(await emulatorCommand(options));
+    });
+  program
+    .command('setup')
+    .description('prepares the namespace of the Temporal server: registers the search attributes')
+    .action(async () => {
+      const { setupCommand } = await import('./setup.ts');
+      exitCode(await setupCommand());
     });
   program
     .command('doctor')

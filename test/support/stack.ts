@@ -4,7 +4,7 @@ import { createServer, type AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { Connection } from '@temporalio/client';
 import { projectFolder } from '../../src/config.ts';
-import { searchAttributes } from '../../src/core/run.ts';
+import { searchAttributeTypes } from '../../src/core/run.ts';
 import { temporalCli } from './toolchain.ts';
 
 /** A process of ours that can be asked to end, or killed. */
@@ -40,11 +40,14 @@ export async function freePorts(count: number): Promise<number[]> {
 export async function startServer(options: {
   dbFile: string;
   ports?: readonly [number, number];
+  /** Default: it has them. */
+  searchAttributes?: false;
 }): Promise<Server> {
   const [port, uiPort] = options.ports ?? ((await freePorts(2)) as [number, number]);
-  const attributes = Object.values(searchAttributes).flatMap((name) => [
+  const registered: Record<string, string> = options.searchAttributes === false ? {} : searchAttributeTypes;
+  const attributes = Object.entries(registered).flatMap(([name, type]) => [
     '--search-attribute',
-    `${name}=${name === searchAttributes.metricValue ? 'Double' : 'Keyword'}`,
+    `${name}=${type}`,
   ]);
   const child = spawn(
     temporalCli(),

@@ -2,7 +2,7 @@ import { mkdir } from 'node:fs/promises';
 import type { Logger } from 'pino';
 import type { Config } from '../../config.ts';
 import { SluiceError } from '../../core/errors.ts';
-import { namespace } from '../server/configured.ts';
+import { serverSettings } from '../../temporal/settings.ts';
 import { hostFiles, type HostFiles } from './files.ts';
 import { hasLeases, wantsWorker } from './leases.ts';
 import { acquireLock, type HeldLock } from './lock.ts';
@@ -58,14 +58,15 @@ async function serve(options: HostOptions, files: HostFiles, lock: HeldLock): Pr
   const needsWorker = () => options.lasting || wantsWorker(files);
   const workerModule = needsWorker() ? import('../../worker.ts') : null;
   workerModule?.catch(() => undefined);
+  const { namespace } = serverSettings();
   let client: ServerClient | null = null;
   const server = await startTemporalServer({
     cli: config.temporalCli,
-    namespace: namespace(),
+    namespace,
     files,
     lock,
     answers: async (address) => {
-      client = await (await clientModule).connectServer(address, namespace());
+      client = await (await clientModule).connectServer(address, namespace);
       return client !== null;
     },
   });
@@ -95,7 +96,7 @@ function recordOf({ config, lasting }: HostOptions, server: TemporalServer, hasW
   return {
     address: server.address,
     uiUrl: server.uiUrl,
-    namespace: namespace(),
+    namespace: serverSettings().namespace,
     taskQueue: config.taskQueue,
     pid: process.pid,
     startMark: startMark(process.pid),

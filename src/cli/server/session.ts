@@ -1,13 +1,13 @@
 import { existsSync } from 'node:fs';
 import { Client, Connection } from '@temporalio/client';
 import type { Config } from '../../config.ts';
-import { SluiceError } from '../../core/errors.ts';
 import { cloudUi, runPage as pageOf } from '../../core/web-ui.ts';
 import type { Tell } from '../output.ts';
 import { hostFiles } from '../host/files.ts';
 import type { Needs } from '../host/leases.ts';
 import { runningHost, type HostRecord } from '../host/record.ts';
-import { configuredServer, namespace, type ConnectOptions } from './configured.ts';
+import { explainRefusal } from '../../temporal/refusals.ts';
+import { configuredServer, type ConfiguredServer } from '../../temporal/settings.ts';
 import { joinHost } from './join-host.ts';
 
 /** The Temporal server in use, and how it was found. */
@@ -40,7 +40,7 @@ export function findServer(config: Config): ServerInfo | null {
   return {
     kind: 'configured',
     address: configured.address,
-    namespace: namespace(),
+    namespace: configured.namespace,
     uiUrl: config.uiUrl ?? found,
   };
 }
@@ -58,7 +58,7 @@ export async function openSession(config: Config, needs: Needs, tell: Tell): Pro
   const configured = configuredServer();
   const server = findServer(config);
   if (configured !== null && server !== null) {
-    return sessionOf(server, await connect(configured.options, configured.source), () => true);
+    return sessionOf(server, await connect(configured), () => true);
   }
   return joinHost(config, needs, tell, async (record) => {
     const connection = await Connection.connect({ address: record.address, connectTimeout: 2000 });
@@ -81,15 +81,11 @@ function sessionOf(server: ServerInfo, connection: Connection, isCurrent: () => 
   return { server, client, isCurrent, close: () => connection.close() };
 }
 
-async function connect(options: ConnectOptions, source: string): Promise<Connection> {
+async function connect(configured: ConfiguredServer): Promise<Connection> {
   try {
-    return await Connection.connect({ ...options, connectTimeout: 10_000 });
+    return await Connection.connect({ ...configured.options, connectTimeout: 10_000 });
   } catch (error) {
-    throw new SluiceError(
-      'ServiceUnavailable',
-      `No Temporal server answers at ${options.address ?? ''} (from ${source}): ${(error as Error).message}`,
-      { cause: error },
-    );
+    throw await explainRefusal(configured, error);
   }
 }
 
