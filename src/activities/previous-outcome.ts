@@ -12,7 +12,7 @@ export async function previousOutcome(
   deps: Dependencies,
   { pipeline }: { pipeline: string },
 ): Promise<Outcome | null> {
-  if (!(await deps.hasSearchAttributes())) {
+  if (!deps.searchAttributes) {
     throw new SluiceError('Unsupported', 'Without search attributes nothing is known of other runs');
   }
   const query = [

@@ -5,7 +5,8 @@ import { jobFolder } from '../engines/local/job-folder.ts';
 import { usageError } from './errors.ts';
 import { createLogReader, type LogReader } from './log-reader.ts';
 import { say } from './output.ts';
-import { findRun, lookAtHistory, reportOf } from './run/lookup.ts';
+import { findRun, reportOf } from './run/lookup.ts';
+import { openLine } from './server/patience.ts';
 
 const pollMs = 300;
 
@@ -17,7 +18,7 @@ export async function logsCommand(
 ): Promise<number> {
   const only = checkStep(step);
   const { jobsFolder } = readConfig();
-  const line = await lookAtHistory(readConfig(), workflowId);
+  const line = await openLine(readConfig(), say);
   const logs = createLogs(jobsFolder, only);
   try {
     for (;;) {

@@ -27,7 +27,6 @@ export interface Command {
 
 export interface HostState {
   pid: number;
-  hasWorker: boolean;
   address: string;
   lasting: boolean;
 }

@@ -33,10 +33,6 @@ export function plainView(write: (line: string) => void): View {
         seen.set(step.name, state);
         write(plainLine(step, report, phase));
       }
-      const before = phases.get('prepare') ?? '';
-      if (seen.get('prepare') === kindOf(before) || before === '') return;
-      seen.set('prepare', kindOf(before));
-      write(`prepare: ${before}`);
     },
     tell: write,
     close: () => undefined,
@@ -110,11 +106,7 @@ export function tableOf(report: RunReport, now: number, phases: Phases): string[
       phaseCell(step, phases),
     ]),
   );
-  const before = phases.get('prepare');
-  const lines = [
-    ...(before === undefined ? [] : [`${marks.running} prepare  ${before}`]),
-    ...report.steps.map((step, index) => `${marks[step.status]} ${rows[index] ?? ''}`),
-  ];
+  const lines = report.steps.map((step, index) => `${marks[step.status]} ${rows[index] ?? ''}`);
   return report.metric === null ? lines : [...lines, '', gateLine(report)];
 }
 

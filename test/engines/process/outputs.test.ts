@@ -176,8 +176,7 @@ describe.each(isolations)('the outputs of a job, isolation %s', (isolation) => {
 
 describe.each(isolations)('a transform job, isolation %s', (isolation) => {
   const frameworksDir = writeFiles(join(createBench('none').folder, 'frameworks'), {
-    'script-mode/serve': tinyServe,
-    'tiny/Dockerfile': '',
+    'tiny/serve': tinyServe,
   });
   const model: ModelBody = {
     PrimaryContainer: {

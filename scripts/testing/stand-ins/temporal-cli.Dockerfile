@@ -1,0 +1,6 @@
+ARG DEBIAN
+FROM ${DEBIAN}
+COPY temporal /usr/local/bin/
+RUN useradd --uid 1000 --create-home temporal
+USER temporal
+ENTRYPOINT ["temporal"]

@@ -1,0 +1,4 @@
+ARG DEBIAN
+FROM ${DEBIAN}
+COPY versitygw /usr/local/bin/
+ENTRYPOINT ["versitygw"]
