@@ -37,7 +37,7 @@ ARG PIP_EXTRA_INDEX_URL
 ARG PIP_TRUSTED_HOST
 ARG PIP_CERT
 ARG SLUICE_ACCEPT_INSTALLED
-COPY images/sklearn/install_requirements.py images/sklearn/requirements.txt images/sklearn/requirements-py312.txt /tmp/sluice/
+COPY images/script-mode/install_requirements.py images/sklearn/framework.json images/sklearn/requirements*.txt /tmp/sluice/
 RUN python3 -I /tmp/sluice/install_requirements.py && rm -r /tmp/sluice
 COPY --from=container /usr/local/bin/node /usr/local/bin/node
 COPY --from=container /usr/bin/tini /usr/bin/tini

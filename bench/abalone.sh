@@ -4,7 +4,7 @@
 set -eu
 python=$1 project=$2 base=$3
 example=$project/examples/abalone
-serving=$project/images/sklearn
+serving=$project/images/script-mode
 PATH=$(dirname "$python"):$PATH
 export PATH PYTHONUNBUFFERED=1 PYTHONDONTWRITEBYTECODE=1
 
@@ -51,7 +51,7 @@ tar -C "$base/transform/model" -xzf "$base/model.tar.gz"
 cp -r "$example/code" "$base/transform/model/code"
 tar -C "$base/transform/model" -c . | gzip -1 > "$base/model-with-code.tar.gz"
 cat > "$base/transform/config.json" <<JSON
-{"serve": ["$python", "$serving/serve"], "port": null, "baseDir": "$base/transform",
+{"serve": ["$python", "$serving/serve", "$project/images/sklearn"], "port": null, "baseDir": "$base/transform",
  "inputs": [{"path": "$example/data/batch.csv", "name": "batch.csv"}], "outputDir": "$base/transform/out",
  "contentType": "text/csv", "accept": "text/csv", "splitType": "Line", "assembleWith": "Line",
  "batchStrategy": null, "maxPayloadInMB": null, "maxConcurrentTransforms": null,

@@ -37,7 +37,7 @@ export async function openEngine() {
 
 /** The framework image as the engine calls it. */
 export const frameworkImage = () =>
-  frameworkTag('sluice/sklearn:1.2-1', join(projectFolder, 'images', 'sklearn'), readConfig().baseImage);
+  frameworkTag('sluice/sklearn:1.2-1', join(projectFolder, 'images'), readConfig().baseImage);
 
 /** Runs a job to its end, as the activity does. */
 export async function runJob(engine, name, request) {

@@ -68,7 +68,11 @@ const environment = z.object({
   SSH_AUTH_SOCK: foreign,
 });
 
-const toolchainSchema = z.object({ temporal: z.string().nullable(), python: z.string() });
+const toolchainSchema = z.object({
+  temporal: z.string().nullable(),
+  python: z.string(),
+  frameworks: z.record(z.string(), z.object({ python: z.string() })).default({}),
+});
 
 /** Where the container engine is, in the words of the Docker CLI. Whether it makes sense is asked when it is used. */
 export interface DockerSettings {
@@ -104,8 +108,10 @@ export interface Config {
   isolation: 'auto' | 'namespaces' | 'none';
   /** Jobs at once on this machine. */
   localSlots: number;
-  /** The Python of the framework images. Null before the set-up. */
+  /** The Python with the libraries of the framework images. Null before the set-up. */
   python: string | null;
+  /** Frameworks that have a Python of their own. Null before `npm run setup -- <framework>`. */
+  frameworkPythons: Readonly<Record<string, string | null>>;
   /** The Temporal CLI. Null if none was needed or found. */
   temporalCli: string | null;
   logLevel: 'trace' | 'debug' | 'info' | 'warn' | 'error';
@@ -150,6 +156,9 @@ export function readConfig(
     isolation: settings.SLUICE_PROCESS_ISOLATION,
     localSlots: settings.SLUICE_LOCAL_SLOTS ?? availableParallelism(),
     python: settings.SLUICE_PYTHON ?? toolchain?.python ?? null,
+    // Who names a Python sees to the libraries of every framework.
+    frameworkPythons:
+      settings.SLUICE_PYTHON === undefined ? { xgboost: toolchain?.frameworks.xgboost?.python ?? null } : {},
     temporalCli: settings.TEMPORAL_CLI_PATH ?? toolchain?.temporal ?? null,
     docker: dockerSettings(settings),
     role: settings.SLUICE_ROLE ?? null,

@@ -2,14 +2,13 @@ import { hostname } from 'node:os';
 import { existsSync, realpathSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { loadClientConnectConfig } from '@temporalio/envconfig';
 import { NativeConnection, Worker, type State } from '@temporalio/worker';
 import type { Logger } from 'pino';
 import { createActivities } from './activities/index.ts';
 import type { Dependencies } from './activities/dependencies.ts';
 import { projectFolder, readVariable, type Config } from './config.ts';
 import { SluiceError } from './core/errors.ts';
-import { localTaskQueue, searchAttributes } from './core/run.ts';
+import { localTaskQueue } from './core/run.ts';
 import { jobInLines } from './logger.ts';
 import { cloudUi } from './core/web-ui.ts';
 import { loginToEcr } from './aws/ecr.ts';
@@ -32,6 +31,9 @@ import { createFileRegistry } from './registry/file-registry.ts';
 import { extractArchive, packArchive, repackModel } from './storage/archive.ts';
 import { createFileStorage } from './storage/file-storage.ts';
 import { findInRoots } from './storage/root-paths.ts';
+import { explainRefusal } from './temporal/refusals.ts';
+import { attributeState, isComplete } from './temporal/search-attributes.ts';
+import { serverSettings, type ServerSettings } from './temporal/settings.ts';
 
 export interface RunningWorker {
   /** Resolves when both workers have ended; rejects if one failed. */
@@ -63,19 +65,18 @@ export async function startWorker({
   uiUrl,
   workflows,
 }: WorkerOptions): Promise<RunningWorker> {
-  const { connectionOptions, namespace = 'default' } = loadClientConnectConfig();
+  const settings = serverSettings();
+  const { namespace } = settings;
   // A server of our own has neither the TLS nor the key of a profile.
-  const connection = await connect(address === undefined ? connectionOptions : { address });
-  const registered = await hasSearchAttributes(connection, namespace);
-  if (!registered)
-    logger.warn(
-      { namespace, missing: Object.values(searchAttributes) },
-      'search attributes are not registered; runs go without them',
-    );
+  const connection = await connect(
+    address === undefined ? settings : { ...settings, address, source: 'sluice dev', options: { address } },
+  );
+  const hasSearchAttributes = lookForAttributes(connection, namespace, logger);
+  await hasSearchAttributes();
 
   const activities = createActivities({
-    ...createDependencies(config, logger, registered),
-    uiUrl: config.uiUrl ?? uiUrl ?? cloudUi(connectionOptions.address ?? ''),
+    ...createDependencies(config, logger, hasSearchAttributes),
+    uiUrl: config.uiUrl ?? uiUrl ?? cloudUi(settings.address ?? ''),
   });
   const common = {
     connection,
@@ -146,6 +147,7 @@ export function createLocalEngines(
   const processEngine = createProcessEngine({
     ...common,
     python: config.python,
+    frameworkPythons: config.frameworkPythons,
     isolation: config.isolation,
     extractModel: (uri, folder, signal) => extractArchive(storage.localPath(uri), folder, signal),
   });
@@ -175,7 +177,7 @@ export function createLocalEngines(
 function createDependencies(
   config: Config,
   logger: Logger,
-  registered: boolean,
+  hasSearchAttributes: Dependencies['hasSearchAttributes'],
 ): Omit<Dependencies, 'uiUrl'> {
   const engines = createLocalEngines(config);
   const storage = createFileStorage(config.storageFolder, [config.root]);
@@ -190,7 +192,7 @@ function createDependencies(
     storage,
     registry: createFileRegistry(config.registryFolder),
     notifier: createTellers(config),
-    searchAttributes: registered,
+    hasSearchAttributes,
     findInput: (what, location) =>
       findInRoots(what, location, config.root, [config.root, config.storageFolder]),
     ...cloud,
@@ -221,18 +223,11 @@ function builtWorkflows(): { workflowBundle: { codePath: string } } {
   throw new SluiceError('EngineUnavailable', `${codePath} is missing; \`npm run build\` makes it`);
 }
 
-async function connect(
-  options: NonNullable<ReturnType<typeof loadClientConnectConfig>['connectionOptions']>,
-): Promise<NativeConnection> {
+async function connect(settings: ServerSettings): Promise<NativeConnection> {
   try {
-    return await NativeConnection.connect(options);
+    return await NativeConnection.connect(settings.options);
   } catch (error) {
-    const address = options.address ?? 'localhost:7233';
-    throw new SluiceError(
-      'ServiceUnavailable',
-      `No Temporal server answers at ${address}: ${(error as Error).message}`,
-      { cause: error },
-    );
+    throw await explainRefusal(settings, error);
   }
 }
 
@@ -244,15 +239,26 @@ async function answers(connection: NativeConnection): Promise<boolean> {
   );
 }
 
-/** Setting one that isn't registered would leave the workflow task retrying for ever, so the worker looks first. */
-async function hasSearchAttributes(connection: NativeConnection, namespace: string): Promise<boolean> {
-  try {
-    const { customAttributes } = await connection.operatorService.listSearchAttributes({ namespace });
-    return Object.values(searchAttributes).every((name) => Object.hasOwn(customAttributes, name));
-  } catch {
-    // Temporal Cloud keeps this call from workers; there, too, runs go without.
-    return false;
-  }
+/** Asked before every run, so that nobody has to start workers anew after `sluice setup`. Told when it changes. */
+function lookForAttributes(
+  connection: NativeConnection,
+  namespace: string,
+  logger: Logger,
+): () => Promise<boolean> {
+  let last: boolean | undefined;
+  return async () => {
+    const look = () => attributeState(connection, namespace);
+    const asked = connection.withDeadline(Date.now() + 10_000, look);
+    const found = await asked.catch((error: unknown) => ({ error }));
+    const complete = !('error' in found) && isComplete(found);
+    if (!complete && last !== false)
+      logger.warn(
+        { namespace, ...found },
+        'search attributes are not registered; runs go without them until `sluice setup` registers them',
+      );
+    last = complete;
+    return complete;
+  };
 }
 
 /** If one of them fails, the other is of no use. */

@@ -224,6 +224,16 @@ describe('what the set-up found', () => {
     });
   });
 
+  it('has a Python of its own for xgboost, unless a variable names one for all frameworks', async () => {
+    const found = { temporal: null, python: '/found/python' };
+    await writeFile(toolchainFile(), JSON.stringify(found));
+    expect(read({}).frameworkPythons).toEqual({ xgboost: null });
+    const frameworks = { xgboost: { python: '/found/xgboost', requirements: 'requirements.txt' } };
+    await writeFile(toolchainFile(), JSON.stringify({ ...found, frameworks }));
+    expect(read({}).frameworkPythons).toEqual({ xgboost: '/found/xgboost' });
+    expect(read({ SLUICE_PYTHON: '/own/python' }).frameworkPythons).toEqual({});
+  });
+
   it('may lack the Temporal CLI', async () => {
     await writeFile(toolchainFile(), JSON.stringify({ temporal: null, python: '/found/python' }));
     expect(read({})).toMatchObject({ temporalCli: null, python: '/found/python' });

@@ -8,27 +8,16 @@ import csv
 import io
 import json
 
-CSV = ("text/csv",)
-JSON = ("application/json",)
-JSON_LINES = ("application/jsonlines", "application/x-jsonlines", "application/jsonl", "application/x-ndjson")
-NPY = ("application/x-npy",)
+from sluice_formats import CSV, JSON, JSON_LINES, NPY, UnsupportedFormatError, encode, media_type
 
-
-class UnsupportedFormatError(Exception):
-    """Answered with 415 by input_fn and with 406 by output_fn."""
-
-    def __init__(self, content_type, function):
-        super().__init__(
-            "{} is not supported: use text/csv, application/json, application/jsonlines or application/x-npy, "
-            "or define {} in the inference script.".format(content_type, function)
-        )
+FORMATS = (CSV, JSON, JSON_LINES, NPY)
 
 
 def input_fn(body, content_type):
     # Loaded here, since a script with functions of its own may need no numpy.
     import numpy as np
 
-    kind = content_type.split(";")[0].strip().lower()
+    kind = media_type(content_type)
     if kind in NPY:
         # A pickle in a request could run anything.
         return np.load(io.BytesIO(body), allow_pickle=False)
@@ -39,7 +28,7 @@ def input_fn(body, content_type):
     elif kind in JSON_LINES:
         rows = [json.loads(line) for line in body.splitlines() if line.strip()]
     else:
-        raise UnsupportedFormatError(content_type, "input_fn")
+        raise UnsupportedFormatError(content_type, FORMATS, "input_fn")
     try:
         return np.array(rows, dtype=np.float32)
     except TypeError as error:
@@ -51,22 +40,4 @@ def predict_fn(data, model):
 
 
 def output_fn(prediction, accept):
-    import numpy as np
-
-    kind = accept.split(";")[0].strip().lower()
-    array = np.asarray(prediction)
-    if kind in NPY:
-        buffer = io.BytesIO()
-        np.save(buffer, array, allow_pickle=False)
-        return buffer.getvalue()
-    rows = array.tolist()
-    if kind in JSON:
-        # NaN is not JSON: better an error than a body that the client cannot read.
-        return json.dumps(rows, allow_nan=False)
-    if kind in JSON_LINES:
-        return "".join(json.dumps(row, allow_nan=False) + "\n" for row in rows)
-    if kind in CSV:
-        text = io.StringIO()
-        csv.writer(text, lineterminator="\n").writerows(row if isinstance(row, list) else [row] for row in rows)
-        return text.getvalue()
-    raise UnsupportedFormatError(accept, "output_fn")
+    return encode(prediction, accept, FORMATS)

@@ -13,19 +13,20 @@ const CANDIDATES = ['python3', 'python3.13', 'python3.12', 'python3.11', 'python
 const ASK = `import json, sys
 print(json.dumps([getattr(sys, "_base_executable", None) or sys.executable, list(sys.version_info[:3])]))`;
 
-/** The first Python that the pinned libraries support. @param {Context} context @returns {Promise<Interpreter>} */
-export async function findInterpreter({ env }) {
+/** The first Python that the pinned libraries support.
+ * @param {Context} context @param {number} [newestMinor] @returns {Promise<Interpreter>} */
+export async function findInterpreter({ env }, newestMinor = NEWEST_MINOR) {
   const asked = env.SLUICE_PYTHON_BASE;
   /** @type {string[]} */
   const seen = [];
   for (const name of asked ? [asked] : CANDIDATES) {
     const found = await ask(name, env);
     if (!found) seen.push(`${name}: not there, or it does not start`);
-    else if (!isSupported(found)) seen.push(`${name}: Python ${found.version} at ${found.path}`);
+    else if (!isSupported(found, newestMinor)) seen.push(`${name}: Python ${found.version} at ${found.path}`);
     else return found;
   }
   throw new SetupError(
-    `No usable Python was found: Sluice needs 3.${OLDEST_MINOR} to 3.${NEWEST_MINOR} (the pinned libraries have wheels for those).\n` +
+    `No usable Python was found: Sluice needs 3.${OLDEST_MINOR} to 3.${newestMinor} (the pinned libraries have wheels for those).\n` +
       `${seen.map((line) => `  ${line}\n`).join('')}` +
       `${asked ? 'SLUICE_PYTHON_BASE names it: correct that, or unset it to search the PATH.' : remedy()}`,
   );
@@ -37,9 +38,9 @@ function remedy() {
   return `Install one (such as ${install}), or name one that is not on the PATH with SLUICE_PYTHON_BASE.`;
 }
 
-/** @param {Interpreter} interpreter */
-function isSupported({ version, minor }) {
-  return version.startsWith('3.') && minor >= OLDEST_MINOR && minor <= NEWEST_MINOR;
+/** @param {Interpreter} interpreter @param {number} newestMinor */
+function isSupported({ version, minor }, newestMinor) {
+  return version.startsWith('3.') && minor >= OLDEST_MINOR && minor <= newestMinor;
 }
 
 /** @param {string} name @param {NodeJS.ProcessEnv} env @returns {Promise<Interpreter | undefined>} */

@@ -7,66 +7,80 @@ import { pythonIn } from './installers.js';
 import { findInterpreter } from './interpreter.js';
 import { withLock } from './lock.js';
 import { step } from './progress.js';
-import { readToolchain, recordTool } from './toolchain.js';
+import { readEnvironment, recordEnvironment } from './toolchain.js';
 import { isReady, makeVirtualEnvironment } from './virtual-environment.js';
 
 /** @typedef {import('./context.js').Context} Context */
 /** @typedef {import('./interpreter.js').Interpreter} Interpreter */
 
-const IMPORTS = 'import sklearn, pandas, joblib';
+/** A virtual environment with the libraries of a framework image. `sklearn` is what `npm run setup` makes and the supervisors run
+ * with; others are made when somebody asks for them by name.
+ * @param {string} framework @returns {import('./context.js').Part} */
+export function frameworkPython(framework) {
+  return {
+    isDone(context) {
+      const { python: path, requirements } = readEnvironment(context, framework);
+      if (!path || !requirements) return false;
+      const asked = request(context, framework, requirements);
+      return readIfThere(requestFile(context, framework)) === asked && isReady(dirname(dirname(path)));
+    },
+    async make(context) {
+      const { newestPython, imports } = readFramework(context, framework);
+      const interpreter = await findInterpreter(context, Number(newestPython.split('.')[1]));
+      const requirements = interpreter.minor <= 11 ? 'requirements.txt' : 'requirements-py312.txt';
+      const folder = environmentFolder(context, interpreter, framework, requirements);
+      if (!isReady(folder)) {
+        await withLock(`${folder}.lock`, context.say, async () => {
+          const what =
+            framework === 'sklearn' ? 'the Python environment' : `the Python environment of ${framework}`;
+          const why = `Python ${interpreter.version}, ${requirements}; in ${folder}, once for all projects`;
+          const file = join(frameworkFolder(context, framework), requirements);
+          const make = () =>
+            makeEnvironment(context, interpreter, folder, file, `import ${imports.join(', ')}`);
+          if (!isReady(folder)) await step(context, `Making ${what}`, why, make);
+        });
+      }
+      const made = { python: pythonIn(folder), requirements, pythonVersion: interpreter.version };
+      recordEnvironment(context, framework, made);
+      writeWhole(requestFile(context, framework), request(context, framework, requirements));
+    },
+  };
+}
 
-/** A virtual environment with the libraries of the sklearn framework image. @type {import('./context.js').Part} */
-export const python = {
-  isDone(context) {
-    const { python: path, requirements } = readToolchain(context);
-    if (!path || !requirements || readIfThere(requestFile(context)) !== request(context, requirements))
-      return false;
-    const folder = dirname(dirname(path));
-    return isReady(folder);
-  },
-  async make(context) {
-    const interpreter = await findInterpreter(context);
-    const requirements = interpreter.minor <= 11 ? 'requirements.txt' : 'requirements-py312.txt';
-    const folder = environmentFolder(context, interpreter, requirements);
-    if (!isReady(folder)) {
-      await withLock(`${folder}.lock`, context.say, async () => {
-        const why = `Python ${interpreter.version}, ${requirements}; in ${folder}, once for all projects`;
-        const make = () => makeEnvironment(context, interpreter, requirements, folder);
-        if (!isReady(folder)) await step(context, 'Making the Python environment', why, make);
-      });
-    }
-    recordTool(context, { python: pythonIn(folder), requirements, pythonVersion: interpreter.version });
-    writeWhole(requestFile(context), request(context, requirements));
-  },
-};
+/** @param {Context} context @param {string} framework */
+const frameworkFolder = ({ root }, framework) => join(root, 'images', framework);
 
-/** @param {Context} context @param {string} requirements */
-function readRequirements({ root }, requirements) {
-  const path = join(root, 'images', 'sklearn', requirements);
+/** @param {Context} context @param {string} framework @param {string} file */
+function readFile(context, framework, file) {
+  const path = join(frameworkFolder(context, framework), file);
   const text = readIfThere(path);
   if (text === undefined)
     throw new SetupError(`${path} is missing: is this a whole copy of the project? Clone it again.`);
   return text;
 }
 
-/** @param {Context} context */
-const requestFile = ({ root }) => join(root, '.sluice', 'python-request');
-/** What the recorded environment was the answer to. @param {Context} context @param {string} requirements */
-const request = (context, requirements) =>
-  hash(context.env.SLUICE_PYTHON_BASE ?? '', readRequirements(context, requirements));
+/** @param {Context} context @param {string} framework @returns {{ imports: string[], newestPython: string }} */
+const readFramework = (context, framework) => JSON.parse(readFile(context, framework, 'framework.json'));
+
+/** @param {Context} context @param {string} framework */
+const requestFile = ({ root }, framework) =>
+  join(root, '.sluice', framework === 'sklearn' ? 'python-request' : `python-request-${framework}`);
+/** What the recorded environment was the answer to.
+ * @param {Context} context @param {string} framework @param {string} requirements */
+const request = (context, framework, requirements) =>
+  hash(context.env.SLUICE_PYTHON_BASE ?? '', readFile(context, framework, requirements));
 /** @param {string[]} texts */
 const hash = (...texts) => createHash('sha256').update(texts.join('\0')).digest('hex');
 
-/** @param {Context} context @param {Interpreter} interpreter @param {string} requirements */
-function environmentFolder(context, { path, minor }, requirements) {
-  const key = hash(readRequirements(context, requirements), path).slice(0, 12);
+/** @param {Context} context @param {Interpreter} interpreter @param {string} framework @param {string} requirements */
+function environmentFolder(context, { path, minor }, framework, requirements) {
+  const key = hash(readFile(context, framework, requirements), path).slice(0, 12);
   return join(cacheFolder(context.env), 'python', `3.${minor}-${process.platform}-${process.arch}-${key}`);
 }
 
-/** @param {Context} context @param {Interpreter} interpreter @param {string} requirements @param {string} folder */
-async function makeEnvironment(context, interpreter, requirements, folder) {
-  const file = join(context.root, 'images', 'sklearn', requirements);
-  const failures = await makeVirtualEnvironment(context, interpreter, folder, ['-r', file], IMPORTS);
+/** @param {Context} context @param {Interpreter} interpreter @param {string} folder @param {string} file @param {string} imports */
+async function makeEnvironment(context, interpreter, folder, file, imports) {
+  const failures = await makeVirtualEnvironment(context, interpreter, folder, ['-r', file], imports);
   if (failures.length === 0) return;
   throw new SetupError(
     `The Python environment could not be made for ${interpreter.path} from ${file}:\n` +

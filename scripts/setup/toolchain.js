@@ -1,8 +1,9 @@
 import { join } from 'node:path';
 import { readIfThere, writeWhole } from './files.js';
 
-/** What set-up found or made; the product reads it.
- * @typedef {{ temporal?: string | null, python?: string, requirements?: string, pythonVersion?: string }} Toolchain */
+/** @typedef {{ python?: string, requirements?: string, pythonVersion?: string }} PythonEnvironment */
+/** What set-up found or made; the product reads it. The environment of `sklearn` is at the top, others are in `frameworks`.
+ * @typedef {PythonEnvironment & { temporal?: string | null, frameworks?: Record<string, PythonEnvironment> }} Toolchain */
 
 /** @param {{ root: string }} context @returns {Toolchain} */
 export function readToolchain({ root }) {
@@ -21,4 +22,17 @@ export function recordTool(context, change) {
     join(context.root, '.sluice', 'toolchain.json'),
     `${JSON.stringify({ temporal, ...rest }, null, 2)}\n`,
   );
+}
+
+/** @param {{ root: string }} context @param {string} framework @returns {PythonEnvironment} */
+export function readEnvironment(context, framework) {
+  const { frameworks, ...sklearn } = readToolchain(context);
+  return framework === 'sklearn' ? sklearn : (frameworks?.[framework] ?? {});
+}
+
+/** @param {{ root: string }} context @param {string} framework @param {PythonEnvironment} environment */
+export function recordEnvironment(context, framework, environment) {
+  const { frameworks } = readToolchain(context);
+  const isOther = framework !== 'sklearn';
+  recordTool(context, isOther ? { frameworks: { ...frameworks, [framework]: environment } } : environment);
 }

@@ -9,7 +9,7 @@ import { debianTar, ensureImage, importTar } from './stand-in.js';
 
 const system = {
   suite: 'bookworm',
-  // Debian's scikit-learn 1.2.1 is that of requirements.txt. pip: for jobs that bring a requirements.txt.
+  // Debian's scikit-learn 1.2.1 and xgboost 1.7.4 are those of the requirements. pip: for jobs that bring a requirements.txt.
   packages: [
     'ca-certificates',
     'gunicorn',
@@ -20,6 +20,7 @@ const system = {
     'python3-pip',
     'python3-sklearn',
     'python3-threadpoolctl',
+    'python3-xgboost',
   ],
   // scipy's package depends on a whole C++ compiler, and nothing here ever compiles.
   leftOut: [

@@ -32,7 +32,7 @@ export interface Dependencies {
   /** The Web UI of the server, without a slash at its end; null if it is not known. */
   uiUrl: string | null;
   /** Whether this namespace has Sluice's search attributes. */
-  searchAttributes: boolean;
+  hasSearchAttributes(): Promise<boolean>;
   /** Finds what a location of the pipeline file names. @throws SluiceError `InvalidInput` or `Unsupported`. */
   findInput(what: string, location: string): Promise<{ path: string; isFolder: boolean }>;
   /** Copies a model archive with the code put in, whole or not at all. */

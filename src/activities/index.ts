@@ -39,7 +39,7 @@ export function createActivities(deps: Dependencies) {
     previousOutcome: activity((input: { pipeline: string }) => previousOutcome(deps, input)),
     notify: activity((input: NotifyInput) => notify(deps, input)),
     /** For runs that end before they were prepared. */
-    hasSearchAttributes: activity(() => Promise.resolve(deps.searchAttributes)),
+    hasSearchAttributes: activity(() => deps.hasSearchAttributes()),
     /** Clean-up after a step that ended while its activity could not see to its job. */
     stopJob: activity(async (input: StopInput) => stopJob(engineOf(deps, input), input)),
   };

@@ -76,7 +76,7 @@ export async function prepareRun(
     codeSha256: snapshot.sha256,
     data: input.content && { uri: input.uri, ...input.content },
     engines: Object.fromEntries(Object.entries(engines).map(([step, engine]) => [step, engine.name])),
-    searchAttributes: deps.searchAttributes,
+    searchAttributes: await deps.hasSearchAttributes(),
   };
 }
 

@@ -12,7 +12,7 @@ export async function previousOutcome(
   deps: Dependencies,
   { pipeline }: { pipeline: string },
 ): Promise<Outcome | null> {
-  if (!deps.searchAttributes) {
+  if (!(await deps.hasSearchAttributes())) {
     throw new SluiceError('Unsupported', 'Without search attributes nothing is known of other runs');
   }
   const query = [

@@ -5,11 +5,12 @@ import { dirname, join } from 'node:path';
 import { promisify } from 'node:util';
 import { projectFolder, readConfig, type Config } from '../config.ts';
 import { SluiceError } from '../core/errors.ts';
-import { searchAttributes } from '../core/run.ts';
+import { searchAttributeTypes } from '../core/run.ts';
 import { probeIsolation } from '../engines/process/isolation.ts';
 import { createLocalEngines } from '../worker.ts';
+import { attributeState } from '../temporal/search-attributes.ts';
 import { alignColumns, print } from './output.ts';
-import { hasWorker } from './run/follow.ts';
+import { hasWorker } from './run/workers.ts';
 import { findSession, type Session } from './server/session.ts';
 
 const run = promisify(execFile);
@@ -27,6 +28,7 @@ export async function doctorCommand(): Promise<number> {
     checkNode(),
     checkBuild(),
     await checkPython(config),
+    ...checkFrameworks(config),
     await checkTemporalCli(config),
     await checkContainerEngine(config),
     await checkIsolation(config),
@@ -70,6 +72,15 @@ async function checkPython({ python }: Config): Promise<Check> {
       said: `${python} does not work (${lastLine(error)}); \`npm run setup\` repairs it`,
     };
   }
+}
+
+/** Frameworks that `npm run setup` makes when it is asked to. */
+function checkFrameworks({ frameworkPythons }: Config): Check[] {
+  return Object.entries(frameworkPythons).map(([framework, python]) => ({
+    what: `Python with ${framework}`,
+    state: python === null ? 'note' : 'ok',
+    said: python ?? `not made; \`npm run setup -- ${framework}\` makes it. Containers need none`,
+  }));
 }
 
 async function checkTemporalCli({ temporalCli }: Config): Promise<Check> {
@@ -165,13 +176,12 @@ async function checkServer(config: Config): Promise<Check[]> {
 async function checkSearchAttributes({ client, server: { namespace } }: Session): Promise<Check> {
   const what = 'search attributes';
   try {
-    const { customAttributes } = await client.connection.operatorService.listSearchAttributes({ namespace });
-    const names = Object.values(searchAttributes);
-    const missing = names.filter((name) => !Object.hasOwn(customAttributes, name));
-    if (missing.length === 0) return { what, state: 'ok', said: names.join(', ') };
-    return { what, state: 'note', said: `${missing.join(', ')} not registered; runs go without them` };
+    const { missing, mistyped } = await attributeState(client.connection, namespace);
+    const unfit = [...missing, ...mistyped];
+    if (unfit.length === 0) return { what, state: 'ok', said: Object.keys(searchAttributeTypes).join(', ') };
+    const said = `${unfit.join(', ')} not registered; runs go without them until \`sluice setup\` registers them`;
+    return { what, state: 'note', said };
   } catch (error) {
-    // Temporal Cloud keeps this call from clients.
     return {
       what,
       state: 'note',

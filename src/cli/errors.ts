@@ -32,7 +32,8 @@ export async function reportError(error: unknown): Promise<void> {
   if (error instanceof Error && (await wantsStacks())) process.stderr.write(`${error.stack ?? ''}\n`);
 }
 
-function explain(error: unknown): string {
+/** In words for the person who called. */
+export function explain(error: unknown): string {
   if (error instanceof SluiceError) return `${error.message}\n→ ${errorTable[error.code].hint}`;
   if (!(error instanceof Error)) return String(error);
   const { cause } = error;

@@ -3,7 +3,7 @@ import type { Config } from '../config.ts';
 import type { LocalJob } from '../engines/engine.ts';
 import { say } from './output.ts';
 import { isOpen } from './run/lookup.ts';
-import { openSession, type Session } from './server/session.ts';
+import { hasHistory, openSession, type Session } from './server/session.ts';
 
 const anHourMs = 3_600_000;
 
@@ -14,7 +14,8 @@ export type Ownership = 'open' | 'closed' | 'unknown';
 export async function askOwners(config: Config, jobs: readonly LocalJob[]): Promise<Map<string, Ownership>> {
   const owners = new Map<string, Ownership>();
   if (jobs.length === 0) return owners;
-  const session = await openSession(config, say);
+  if (!hasHistory(config)) return new Map(jobs.map(({ name }) => [name, 'unknown']));
+  const session = await openSession(config, 'server', say);
   const asked = new Map<string, Promise<Ownership>>();
   try {
     for (const { name, tags, createdAt } of jobs) {

@@ -5,8 +5,7 @@ import { jobFolder } from '../engines/local/job-folder.ts';
 import { usageError } from './errors.ts';
 import { createLogReader, type LogReader } from './log-reader.ts';
 import { say } from './output.ts';
-import { findRun, reportOf } from './run/lookup.ts';
-import { openLine } from './server/patience.ts';
+import { findRun, lookAtHistory, reportOf } from './run/lookup.ts';
 
 const pollMs = 300;
 
@@ -18,7 +17,7 @@ export async function logsCommand(
 ): Promise<number> {
   const only = checkStep(step);
   const { jobsFolder } = readConfig();
-  const line = await openLine(readConfig(), say);
+  const line = await lookAtHistory(readConfig(), workflowId);
   const logs = createLogs(jobsFolder, only);
   try {
     for (;;) {

@@ -1,4 +1,6 @@
 import { Command, Option } from 'commander';
+import { printJson } from './output.ts';
+import { jsonOf, reportWithoutRun } from './run/report.ts';
 
 type ExitCode = number | undefined;
 
@@ -37,7 +39,7 @@ function addServers(program: Command, exitCode: (code: ExitCode) => void): void 
     });
   program
     .command('worker')
-    .description('a worker for the Temporal server that TEMPORAL_ADDRESS or the profile names')
+    .description('a worker for the Temporal server that TEMPORAL_ADDRESS or a profile names')
     .action(async () => {
       const { workerCommand } = await import('./worker.ts');
       exitCode(await workerCommand());
@@ -63,6 +65,13 @@ function addServers(program: Command, exitCode: (code: ExitCode) => void): void 
     .action(async (options: Record<string, never>) => {
       const { emulatorCommand } = await import('./emulator.ts');
       exitCode(await emulatorCommand(options));
+    });
+  program
+    .command('setup')
+    .description('prepares the namespace of the Temporal server: registers the search attributes')
+    .action(async () => {
+      const { setupCommand } = await import('./setup.ts');
+      exitCode(await setupCommand());
     });
   program
     .command('doctor')
@@ -92,6 +101,13 @@ function addRuns(program: Command, exitCode: (code: ExitCode) => void): void {
     .action(async (file: string, options: Record<string, never>) => {
       const { runCommand } = await import('./run.ts');
       exitCode(await runCommand(file, options));
+    })
+    // What the parser refuses never comes to the action; programs read stdout all the same.
+    .exitOverride((error) => {
+      if (error.exitCode !== 0 && process.argv.includes('--json')) {
+        printJson(jsonOf(null, reportWithoutRun(error)));
+      }
+      throw error;
     });
   program
     .command('status')

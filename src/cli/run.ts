@@ -1,7 +1,8 @@
 import { randomBytes } from 'node:crypto';
 import { WorkflowExecutionAlreadyStartedError } from '@temporalio/client';
 import { readConfig, type Config } from '../config.ts';
-import { workflowType } from '../core/run.ts';
+import { newReport } from '../core/run-report.ts';
+import { workflowType, type RunReport } from '../core/run.ts';
 import { createFileStorage } from '../storage/file-storage.ts';
 import { exitCodes, usageError } from './errors.ts';
 import { onInterrupt } from './interrupts.ts';
@@ -10,7 +11,7 @@ import { printJson, say } from './output.ts';
 import { readPipeline, type GivenPipeline } from './pipeline-file.ts';
 import { closingLines } from './run/closing.ts';
 import { followRun } from './run/follow.ts';
-import { exitCodeOfRun, jsonOf, type RunRef } from './run/report.ts';
+import { exitCodeOfRun, jsonOf, reportWithoutRun, type RunRef } from './run/report.ts';
 import { openView, type View } from './run/view.ts';
 import { openLine, type Line } from './server/patience.ts';
 import { findServer, isLasting, runPage } from './server/session.ts';
@@ -28,12 +29,35 @@ interface Interrupt {
   handle(): void;
 }
 
-/** Starts a run and follows it to its end. */
+/** Starts a run and follows it to its end. With `--json` there is one object on stdout however it ends. */
 export async function runCommand(path: string, options: RunOptions): Promise<number> {
-  const config = readConfig();
+  let started: RunRef | null = null;
+  const tellJson = (report: RunReport) => {
+    if (options.json) printJson(jsonOf(started, report));
+  };
   // Before there is a run there is nothing to cancel.
-  const interrupt: Interrupt = { handle: () => process.exit(exitCodes.canceled) };
+  const interrupt: Interrupt = {
+    handle: () => {
+      tellJson(reportWithoutRun('canceled'));
+      process.exit(exitCodes.canceled);
+    },
+  };
   onInterrupt(() => interrupt.handle());
+  try {
+    return await startAndFollow(path, options, interrupt, (run) => (started = run));
+  } catch (error) {
+    tellJson(reportWithoutRun(error));
+    throw error;
+  }
+}
+
+async function startAndFollow(
+  path: string,
+  options: RunOptions,
+  interrupt: Interrupt,
+  onStarted: (run: RunRef) => void,
+): Promise<number> {
+  const config = readConfig();
   if (options.workflowId === '') throw usageError('--workflow-id is empty');
   const server = findServer(config);
   if (options.detach && (server === null || !isLasting(server))) {
@@ -43,12 +67,13 @@ export async function runCommand(path: string, options: RunOptions): Promise<num
   }
   const storage = createFileStorage(config.storageFolder, [config.root]);
   const given = await readPipeline(path, options, createLocalInputs(config, uploader(storage, say)));
-  const line = await openLine(config, say);
+  const line = await openLine(config, 'worker', say);
   try {
     // While the request is on its way there may be a run already: the signal counts when its answer is there.
     const early = new AbortController();
     interrupt.handle = () => early.abort();
     const run = await startRun(config, line, given, options.workflowId);
+    onStarted(run);
     if (options.detach) {
       printJson(run);
       return exitCodes.accepted;
@@ -123,10 +148,16 @@ async function follow(
   const detached = new Promise<'detached'>((resolve) => {
     interrupt.handle = () => cancelOrLeave(line, run, view, () => resolve('detached'));
   });
-  const following = followRun({ line, run, taskQueue: config.taskQueue, show: view.show, tell: view.tell });
+  let latest = newReport();
+  const show: View['show'] = (report, phases) => {
+    latest = report;
+    view.show(report, phases);
+  };
+  const following = followRun({ line, run, taskQueue: config.taskQueue, show, tell: view.tell });
   const report = await Promise.race([following, detached]).finally(view.close);
   if (report === 'detached') {
     following.catch(() => undefined);
+    if (options.json) printJson(jsonOf(run, latest));
     return exitCodes.canceled;
   }
   const exitCode = exitCodeOfRun(report);

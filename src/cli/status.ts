@@ -1,16 +1,15 @@
 import { readConfig } from '../config.ts';
-import { print, printJson, say } from './output.ts';
+import { print, printJson } from './output.ts';
 import { closingLines } from './run/closing.ts';
-import { findRun, reportOf } from './run/lookup.ts';
+import { findRun, lookAtHistory, reportOf } from './run/lookup.ts';
 import { readPhases } from './run/phases.ts';
 import { jsonOf } from './run/report.ts';
 import { tableOf } from './run/view.ts';
-import { openLine } from './server/patience.ts';
 import { runPage } from './server/session.ts';
 
 /** What a run has come to, open or closed. */
 export async function statusCommand(workflowId: string, options: { json?: true }): Promise<number> {
-  const line = await openLine(readConfig(), say);
+  const line = await lookAtHistory(readConfig(), workflowId);
   try {
     const run = await findRun(line, workflowId);
     const report = await reportOf(line, run);

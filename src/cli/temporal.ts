@@ -4,7 +4,7 @@ import { readConfig } from '../config.ts';
 import { SluiceError } from '../core/errors.ts';
 import { hostFiles } from './host/files.ts';
 import { runningHost } from './host/record.ts';
-import { configuredServer } from './server/configured.ts';
+import { configuredServer } from '../temporal/settings.ts';
 
 /** Runs the Temporal CLI in our place, with the address of the server of this `.sluice/`. @returns its exit code. */
 export async function passToTemporal(args: readonly string[]): Promise<number> {

@@ -4,7 +4,7 @@ import { startWorker, type RunningWorker } from '../worker.ts';
 import { serveHealth } from './health.ts';
 import { hostFiles } from './host/files.ts';
 import { onInterrupt } from './interrupts.ts';
-import { configuredServer } from './server/configured.ts';
+import { configuredServer } from '../temporal/settings.ts';
 import { runningHost } from './host/record.ts';
 
 /** A worker until SIGTERM or Ctrl-C. Jobs are left running for the next one. */

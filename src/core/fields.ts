@@ -53,7 +53,19 @@ export const executionMode = z
   .describe('Where jobs run: on this machine, or as SageMaker jobs.');
 
 /** The framework images that Sluice brings, with the versions of SageMaker's own images. */
-export const framework = z.strictObject({ name: z.literal('sklearn'), version: z.literal('1.2-1') });
+const frameworks = { sklearn: '1.2-1', xgboost: '1.7-1' } as const;
+export const framework = z
+  .strictObject({
+    name: z.enum(Object.keys(frameworks) as (keyof typeof frameworks)[]),
+    version: z.enum(Object.values(frameworks)),
+  })
+  .refine(({ name, version }) => frameworks[name] === version, {
+    path: ['version'],
+    error: ({ input }) => {
+      const { name } = input as { name: keyof typeof frameworks };
+      return `${name} is there as ${frameworks[name]}`;
+    },
+  });
 
 export const image = text(255)
   .regex(/^\S*$/, 'must not contain white space')

@@ -50,6 +50,14 @@ export const searchAttributes = {
   metricValue: 'SluiceMetricValue',
 } as const;
 
+/** What each is registered as. */
+export const searchAttributeTypes = {
+  [searchAttributes.pipeline]: 'Keyword',
+  [searchAttributes.executionMode]: 'Keyword',
+  [searchAttributes.outcome]: 'Keyword',
+  [searchAttributes.metricValue]: 'Double',
+} as const;
+
 export const workflowType = 'trainingPipeline';
 export const statusQuery = 'status';
 

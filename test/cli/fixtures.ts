@@ -27,6 +27,7 @@ export interface Command {
 
 export interface HostState {
   pid: number;
+  hasWorker: boolean;
   address: string;
   lasting: boolean;
 }

@@ -53,13 +53,28 @@ describe('Ctrl-C', () => {
   });
 });
 
+describe('SIGHUP without a terminal, as under nohup', () => {
+  it('ends neither a run nor its server', async () => {
+    const file = root.pipeline({ train: 'sleep 2; echo a model > "$base/model/m.txt"' });
+    const run = root.start(['run', file, '--json']);
+    await training();
+    run.signal('SIGHUP');
+    process.kill(root.host()!.pid, 'SIGHUP');
+    const ended = await run.ended;
+    expect(ended.code, ended.stderr).toBe(0);
+    expect(root.ledgerLines()).toEqual(['preprocess', 'train', 'evaluate']);
+    await root.hostGone();
+  });
+});
+
 describe('a server that stays', () => {
   it('lets a run go on without who started it', async () => {
     const dev = await root.dev();
     const run = await startStuck();
     run.signal('SIGINT');
     const ended = await run.ended;
-    expect(ended).toMatchObject({ code: 130, stdout: '' });
+    expect(ended.code).toBe(130);
+    expect(jsonFrom(ended)).toMatchObject({ workflowId: 'stuck', outcome: 'running' });
     expect(ended.stderr).toMatch(/the run goes on .*sluice cancel stuck/);
     expect(jsonFrom(await root.sluice('status', 'stuck', '--json'))).toMatchObject({ outcome: 'running' });
     expect(root.jobProcesses()).not.toEqual([]);

@@ -147,3 +147,32 @@ describe('plainView', () => {
     ]);
   });
 });
+
+describe('attempts of what is under way', () => {
+  const phases = (text: string, step = 'train') => new Map([[step, text]]);
+
+  it('are told once for the same failure, and again for another', () => {
+    const lines: string[] = [];
+    const view = plainView((line) => lines.push(line));
+    for (const phase of [
+      'starting; attempt 2, after: no engine answers',
+      'starting; attempt 3, after: no engine answers',
+      'starting; attempt 4, after: the disk is full',
+    ])
+      view.show(training, phases(phase));
+    view.show(newReport(), phases('attempt 2, after: the disk is full', 'prepare'));
+    view.show(newReport(), phases('attempt 3, after: the disk is full', 'prepare'));
+    expect(lines).toEqual([
+      'train: running (process, job-1): starting; attempt 2, after: no engine answers',
+      'train: running (process, job-1): starting; attempt 4, after: the disk is full',
+      'prepare: attempt 2, after: the disk is full',
+    ]);
+  });
+
+  it('stand in the table, before the first step, too', () => {
+    const [first] = tableOf(newReport(), 0, phases('attempt 3, after: no engine answers', 'prepare'));
+    expect(first).toMatch(/^\S+ prepare {2}attempt 3, after: no engine answers$/);
+    const rows = tableOf(training, 0, phases('starting; attempt 2, after: no engine answers'));
+    expect(rows[1]).toContain('job-1  starting; attempt 2, after: no engine answers');
+  });
+});

@@ -1,5 +1,5 @@
 import { afterAll, describe, expect, it } from 'vitest';
-import { createRoot, type Ended } from './fixtures.ts';
+import { createRoot, jsonFrom, type Ended } from './fixtures.ts';
 
 const root = createRoot();
 afterAll(() => root.remove());
@@ -37,6 +37,37 @@ describe('a command that is called wrongly exits with 2', () => {
     expectRefusal(await root.sluice(...args), message);
     expect(root.host()).toBeNull();
   });
+
+  it.each<[string, string[], RegExp]>([
+    ['a parameter that is not declared', ['run', 'pipeline.json', '--param', 'nope=1', '--json'], /nope/],
+    ['an unknown option', ['run', 'pipeline.json', '--fast', '--json'], /--fast/],
+    ['detaching without a server', ['run', 'pipeline.json', '--detach', '--json'], /sluice dev/],
+  ])('%s, as one object of JSON', async (_, args, message) => {
+    root.pipeline();
+    const ended = await root.sluice(...args);
+    expect(ended.code, ended.stderr).toBe(2);
+    expect(ended.stdout.trim().split('\n')).toHaveLength(1);
+    expect(jsonFrom(ended)).toMatchObject({
+      workflowId: null,
+      runId: null,
+      outcome: 'failed',
+      metric: null,
+      model: null,
+      failure: { code: 'InvalidInput', message: expect.stringMatching(message) },
+    });
+    expect(ended.stderr).toMatch(message);
+    expect(root.host()).toBeNull();
+  });
+
+  it.each(['status', 'logs', 'cancel'])(
+    '%s of a run where no server has ever run, and starts none',
+    async (command) => {
+      const fresh = createRoot();
+      expectRefusal(await fresh.sluice(command, 'some-run'), /no run "some-run": no server has run for /);
+      expect(fresh.host()).toBeNull();
+      await fresh.remove();
+    },
+  );
 
   it('a setting that is no number', async () => {
     const { ended } = root.start(['models', 'list'], { SLUICE_LOCAL_SLOTS: 'many' });

@@ -396,7 +396,12 @@ test.each<[string, Json, string]>([
   [
     'an unknown framework',
     smallPipeline({ framework: { name: 'torch', version: '2' } }),
-    'framework.name: takes "sklearn", not "torch"',
+    'framework.name: takes one of "sklearn", "xgboost", not "torch"',
+  ],
+  [
+    'a version of another framework',
+    smallPipeline({ framework: { name: 'xgboost', version: '1.2-1' } }),
+    'framework.version: xgboost is there as 1.7-1',
   ],
   [
     'an unknown mode',

@@ -67,7 +67,7 @@ async function versionsHere(): Promise<string> {
 }
 
 async function versionsInImage(): Promise<string> {
-  const image = await frameworkTag('sluice/sklearn:1.2-1', join(projectFolder, 'images', 'sklearn'), null);
+  const image = await frameworkTag('sluice/sklearn:1.2-1', join(projectFolder, 'images'), null);
   const made = await dockerDo('POST', '/containers/create', {
     Image: image,
     Cmd: ['python3', '-c', printVersions],

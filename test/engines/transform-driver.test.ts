@@ -362,7 +362,7 @@ describe('a transform', () => {
     const base = makeFolder({ 'model/code/inference.py': script });
     const { code, outputs, stderr } = await transform({
       inputs: { 'a.csv': '1,2\n3,4\n' },
-      config: { serve: [python, serveCommand], baseDir: base },
+      config: { serve: [python, ...serveCommand()], baseDir: base },
     });
     expect(code, stderr).toBe(0);
     expect(outputs).toEqual({ 'a.csv.out': '3.0\n7.0\n' });
@@ -523,7 +523,11 @@ describe('a transform fails, and leaves no output of the file,', () => {
     const base = makeFolder({ 'model/code/inference.py': 'def input_fn(body, content_type): pass\n' });
     const job = new Job({
       inputs: { 'a.csv': '1\n' },
-      config: { serve: [python, serveCommand], baseDir: base, failureFile: join(base, 'output/failure') },
+      config: {
+        serve: [python, ...serveCommand()],
+        baseDir: base,
+        failureFile: join(base, 'output/failure'),
+      },
     });
     expect((await job.start().finished).code).toBe(1);
     expect(readFileSync(join(base, 'output/failure'), 'utf8')).toMatch(/^inference\.py defines no model_fn/);

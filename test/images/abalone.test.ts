@@ -82,7 +82,7 @@ async function runPipeline(csv: string): Promise<{ base: string; metrics: Metric
 async function predict(base: string, content: string, config: Record<string, unknown> = {}): Promise<string> {
   const folder = makeFolder({ input: content });
   const complete = {
-    serve: [python, serveCommand],
+    serve: [python, ...serveCommand()],
     baseDir: base,
     inputs: [{ path: join(folder, 'input'), name: 'batch' }],
     outputDir: folder,

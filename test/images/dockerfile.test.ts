@@ -16,7 +16,7 @@ import { makeFolder, root, waitFor } from './fixtures/python.ts';
 const id = randomUUID().slice(0, 8);
 const label = `sluice.test=${id}`;
 const image = `sluice-test-sklearn:${id}`;
-const folder = join(root, 'images/sklearn');
+const folder = join(root, 'images');
 
 const tarOf = (path: string) => execFileSync('tar', ['-C', path, '-cf', '-', '.'], { maxBuffer: 1 << 30 });
 
@@ -30,7 +30,11 @@ function privateCopy(): string {
 
 /** Returns what the build printed. */
 async function build(): Promise<string> {
-  const reply = await dockerDo('POST', `/build?t=${image}&rm=1&forcerm=1`, tarOf(privateCopy()));
+  const reply = await dockerDo(
+    'POST',
+    `/build?t=${image}&dockerfile=sklearn/Dockerfile&rm=1&forcerm=1`,
+    tarOf(privateCopy()),
+  );
   const messages = reply
     .text()
     .split('\n')
@@ -100,7 +104,7 @@ describeDocker('the image of images/sklearn', () => {
     const { stdout } = await finish(container);
     const python = /for Python 3\.(\d+):/.exec(printed)![1]!;
     const file = Number(python) <= 11 ? 'requirements.txt' : 'requirements-py312.txt';
-    const names = readFileSync(join(folder, file), 'utf8').matchAll(/^([\w-]+)==/gm);
+    const names = readFileSync(join(folder, 'sklearn', file), 'utf8').matchAll(/^([\w-]+)==/gm);
     const installed = /^Installed: (.*)$/m.exec(printed)![1]!.split(' ');
     expect(installed.map((library) => library.split('==')[0])).toEqual([...names].map((match) => match[1]));
     expect(installed).toContain(`scikit-learn==${stdout.trim()}`);

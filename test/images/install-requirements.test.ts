@@ -8,9 +8,10 @@ async function install(requirements: string, environment: Record<string, string>
   const folder = makeFolder({
     'requirements.txt': requirements,
     'requirements-py312.txt': requirements,
+    'framework.json': JSON.stringify({ imports: ['joblib'], newestPython: '3.13' }),
   });
   const script = join(folder, 'install_requirements.py');
-  copyFileSync(join(root, 'images/sklearn/install_requirements.py'), script);
+  copyFileSync(join(root, 'images/script-mode/install_requirements.py'), script);
   return runPython([script], { PIP_NO_INDEX: '1', ...environment });
 }
 

@@ -35,7 +35,7 @@ async function serve(
     Object.fromEntries(Object.entries(files).map(([name, content]) => [join('model', name), content])),
   );
   const port = await freePort();
-  const running = startPython([serveCommand], {
+  const running = startPython(serveCommand(), {
     SAGEMAKER_BASE_DIR: base,
     SAGEMAKER_BIND_TO_HOST: '127.0.0.1',
     SAGEMAKER_BIND_TO_PORT: String(port),
@@ -61,7 +61,7 @@ async function stop({ running }: Served): Promise<Finished> {
 /** A server that cannot start: what it says when it has ended. */
 async function serveInVain(files: Record<string, string>, environment: Record<string, string> = {}) {
   const base = makeFolder(files);
-  const result = await runPython([serveCommand], {
+  const result = await runPython(serveCommand(), {
     SAGEMAKER_BASE_DIR: base,
     SAGEMAKER_BIND_TO_HOST: '127.0.0.1',
     SAGEMAKER_BIND_TO_PORT: String(await freePort()),

@@ -7,7 +7,7 @@ import { SMTPServer, type SMTPServerOptions } from 'smtp-server';
 import { afterEach, describe, expect, it } from 'vitest';
 import { createEmailNotifier } from '../../src/notify/email.ts';
 import { createSecretReader } from '../../src/notify/secrets.ts';
-import { makeCertificates } from '../engines/container/certificates.ts';
+import { makeCertificates } from '../support/certificates.ts';
 import { command } from '../support/commands.ts';
 import { failureOf, folderPerTest } from '../support/folders.ts';
 import { notification, target } from '../support/notification.ts';

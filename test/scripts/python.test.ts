@@ -1,4 +1,4 @@
-import { execFileSync } from 'node:child_process';
+import { execFileSync, spawnSync } from 'node:child_process';
 import { chmodSync, existsSync, mkdirSync, readFileSync, readdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -23,18 +23,27 @@ function project() {
 }
 
 function clone(root: string): string {
-  const images = join(root, 'images', 'sklearn');
-  mkdirSync(images, { recursive: true });
-  const files = ['requirements.txt', 'requirements-py312.txt'];
-  for (const file of files) writeFileSync(join(images, file), 'sklearn==1.0\npandas==1.0\njoblib==1.0\n');
+  const imports = ['sklearn', 'pandas', 'joblib'];
+  addFramework(root, 'sklearn', imports);
+  addFramework(root, 'xgboost', imports.slice(1));
   return root;
 }
 
-interface Toolchain {
+function addFramework(root: string, name: string, imports: string[]): void {
+  const folder = join(root, 'images', name);
+  mkdirSync(folder, { recursive: true });
+  const requirements = imports.map((library) => `${library}==1.0\n`).join('');
+  for (const file of ['requirements.txt', 'requirements-py312.txt'])
+    writeFileSync(join(folder, file), requirements);
+  writeFileSync(join(folder, 'framework.json'), JSON.stringify({ imports, newestPython: '3.13' }));
+}
+
+interface PythonEnvironment {
   python: string;
   requirements: string;
   pythonVersion: string;
 }
+type Toolchain = PythonEnvironment & { frameworks?: Record<string, PythonEnvironment> };
 
 const recorded = (root: string) =>
   JSON.parse(readFileSync(join(root, '.sluice', 'toolchain.json'), 'utf8')) as Toolchain;
@@ -67,6 +76,33 @@ test('a Python environment of which the making was killed is made anew, once for
   expect(await runFixture('set-up.js', [root, 'python'], env)).toEqual(silent);
   expect(await runFixture('set-up.js', [secondRoot, 'python'], env)).toEqual(silent);
   expect(recorded(secondRoot)).toEqual(recorded(root));
+});
+
+test('another framework has a Python of its own, made when it is asked for by name', async () => {
+  const { root, env } = project();
+  expect(await runFixture('set-up.js', [root, 'python'], env)).toMatchObject({ code: 0 });
+  const first = recorded(root);
+  expect(first.frameworks).toBeUndefined();
+
+  const asked = await runFixture('set-up.js', [root, 'xgboost'], env);
+  expect(asked.stderr).toMatch(/^Making the Python environment of xgboost \(Python 3/);
+  const { frameworks, ...sklearn } = recorded(root);
+  expect(sklearn).toEqual(first);
+  const own = frameworks!.xgboost!.python;
+  expect(own).not.toBe(first.python);
+  expect(() => execFileSync(own, ['-c', 'import pandas, joblib'])).not.toThrow();
+  expect(() => execFileSync(own, ['-c', 'import sklearn'], { stdio: 'ignore' })).toThrow();
+  const silent = { code: 0, stdout: '', stderr: '' };
+  expect(await runFixture('set-up.js', [root, 'python', 'xgboost'], env)).toEqual(silent);
+});
+
+test('a name that is no framework is refused by the set-up', () => {
+  const script = fileURLToPath(new URL('../../scripts/setup.js', import.meta.url));
+  const { status, stderr } = spawnSync(process.execPath, [script, 'torch'], { encoding: 'utf8' });
+  expect([status, stderr]).toEqual([
+    1,
+    'npm run setup -- torch: it takes names of frameworks besides sklearn: xgboost.\n',
+  ]);
 });
 
 test.each(['3.8.18', '3.14.0'])(

@@ -1,6 +1,6 @@
 import { accessSync, constants, existsSync } from 'node:fs';
 import { delimiter, join } from 'node:path';
-import { beforeEach } from 'vitest';
+import { beforeEach, describe } from 'vitest';
 
 export const dockerSocket = '/var/run/docker.sock';
 
@@ -36,4 +36,16 @@ export function needsDockerAnd(...programs: string[]): boolean {
   }
   beforeEach(({ skip }) => skip(reason));
   return false;
+}
+
+/**
+ * `describe` for tests that need something of the machine; `reason` says why it is not there. They are skipped with the reason
+ * printed, or fail where CI promises it by the variable.
+ */
+export function describePart(what: string, variable: string, reason: string | undefined) {
+  if (reason !== undefined) {
+    if (process.env[variable] === '1') throw new Error(`${variable} is set, but ${reason}`);
+    console.log(`Tests of ${what} are skipped: ${reason}`);
+  }
+  return describe.skipIf(reason !== undefined);
 }

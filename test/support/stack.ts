@@ -3,8 +3,8 @@ import { once } from 'node:events';
 import { createServer, type AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { Connection } from '@temporalio/client';
-import { projectFolder, readConfig } from '../../src/config.ts';
-import { searchAttributes } from '../../src/core/run.ts';
+import { projectFolder } from '../../src/config.ts';
+import { searchAttributeTypes } from '../../src/core/run.ts';
 import { temporalCli } from './toolchain.ts';
 
 /** A process of ours that can be asked to end, or killed. */
@@ -40,11 +40,14 @@ export async function freePorts(count: number): Promise<number[]> {
 export async function startServer(options: {
   dbFile: string;
   ports?: readonly [number, number];
+  /** Default: it has them. */
+  searchAttributes?: false;
 }): Promise<Server> {
   const [port, uiPort] = options.ports ?? ((await freePorts(2)) as [number, number]);
-  const attributes = Object.values(searchAttributes).flatMap((name) => [
+  const registered: Record<string, string> = options.searchAttributes === false ? {} : searchAttributeTypes;
+  const attributes = Object.entries(registered).flatMap(([name, type]) => [
     '--search-attribute',
-    `${name}=${name === searchAttributes.metricValue ? 'Double' : 'Keyword'}`,
+    `${name}=${type}`,
   ]);
   const child = spawn(
     temporalCli(),
@@ -86,7 +89,6 @@ export interface WorkerOptions {
 
 /** The built worker as a process of its own, ready to take work. */
 export async function startWorkerProcess({ root, address, env }: WorkerOptions): Promise<Running> {
-  const { python } = readConfig();
   const child = spawn(process.execPath, [join(projectFolder, 'dist', 'cli.js'), 'worker'], {
     stdio: ['ignore', 'ignore', 'pipe'],
     env: {
@@ -94,7 +96,6 @@ export async function startWorkerProcess({ root, address, env }: WorkerOptions):
       TEMPORAL_ADDRESS: address,
       SLUICE_ROOT: root,
       SLUICE_LOG_FORMAT: 'json',
-      ...(python !== null && { SLUICE_PYTHON: python }),
       ...env,
     },
   });

@@ -51,7 +51,7 @@ export function makeDependencies(root: string, engine: Engine, registered = true
       email: createEmailNotifier({ smtpUrl: null, from: null, readSecret }),
     }),
     uiUrl: 'http://ui.example',
-    searchAttributes: registered,
+    hasSearchAttributes: () => Promise.resolve(registered),
     findInput: (what, location) => findInRoots(what, location, root, [root, storageFolder]),
     openSession: withoutCloud,
     cloud: withoutCloud,

@@ -2,14 +2,15 @@ import { mkdir } from 'node:fs/promises';
 import type { Logger } from 'pino';
 import type { Config } from '../../config.ts';
 import { SluiceError } from '../../core/errors.ts';
-import { namespace } from '../server/configured.ts';
+import { serverSettings } from '../../temporal/settings.ts';
 import { hostFiles, type HostFiles } from './files.ts';
-import { hasLeases } from './leases.ts';
+import { hasLeases, wantsWorker } from './leases.ts';
 import { acquireLock, type HeldLock } from './lock.ts';
 import { startMark } from './processes.ts';
 import { removeRecord, writeRecord, type HostRecord } from './record.ts';
 import type { ServerClient } from './server-client.ts';
 import { startTemporalServer, type TemporalServer } from './temporal-server.ts';
+import { createWorkerOnDemand, type WorkerOnDemand } from './worker-on-demand.ts';
 
 export interface HostOptions {
   config: Config;
@@ -54,60 +55,68 @@ async function serve(options: HostOptions, files: HostFiles, lock: HeldLock): Pr
   }
   // The server takes as long to start as the modules take to load.
   const clientModule = import('./server-client.ts');
-  const workerModule = import('../../worker.ts');
-  workerModule.catch(() => undefined);
+  const needsWorker = () => options.lasting || wantsWorker(files);
+  const workerModule = needsWorker() ? import('../../worker.ts') : null;
+  workerModule?.catch(() => undefined);
+  const { namespace } = serverSettings();
   let client: ServerClient | null = null;
   const server = await startTemporalServer({
     cli: config.temporalCli,
-    namespace: namespace(),
+    namespace,
     files,
     lock,
     answers: async (address) => {
-      client = await (await clientModule).connectServer(address, namespace());
+      client = await (await clientModule).connectServer(address, namespace);
       return client !== null;
     },
   });
+  const worker = createWorkerOnDemand({
+    config,
+    logger,
+    address: server.address,
+    uiUrl: server.uiUrl,
+  });
   try {
-    const { startWorker } = await workerModule;
-    const worker = await startWorker({ config, logger, address: server.address, uiUrl: server.uiUrl });
-    try {
-      const record = recordOf(options, server);
-      lock.assertOurs();
-      writeRecord(files, record);
-      options.onReady(record);
-      // eslint-disable-next-line @typescript-eslint/no-unnecessary-type-assertion -- set in the callback above
-      return await untilEnd(options, files, [lock, server, worker], record, client as ServerClient | null);
-    } finally {
-      if (lock.isOurs()) removeRecord(files);
-      worker.shutdown();
-      await worker.ended.catch(() => undefined);
-    }
+    if (needsWorker()) await worker.start();
+    const record = () => recordOf(options, server, worker.isStarted());
+    lock.assertOurs();
+    writeRecord(files, record());
+    options.onReady(record());
+    const parts = { files, lock, server, worker, record, client: client as ServerClient | null };
+    return await untilEnd(options, parts);
   } finally {
+    if (lock.isOurs()) removeRecord(files);
+    await worker.stop();
     (client as ServerClient | null)?.close();
     await server.stop();
   }
 }
 
-function recordOf({ config, lasting }: HostOptions, server: TemporalServer): HostRecord {
+function recordOf({ config, lasting }: HostOptions, server: TemporalServer, hasWorker: boolean): HostRecord {
   return {
     address: server.address,
     uiUrl: server.uiUrl,
-    namespace: namespace(),
+    namespace: serverSettings().namespace,
     taskQueue: config.taskQueue,
     pid: process.pid,
     startMark: startMark(process.pid),
     lasting,
+    hasWorker,
   };
 }
 
+interface Parts {
+  files: HostFiles;
+  lock: HeldLock;
+  server: TemporalServer;
+  worker: WorkerOnDemand;
+  record: () => HostRecord;
+  client: ServerClient | null;
+}
+
 /** Until it is told to stop, nobody needs it, or something that it needs ends. */
-async function untilEnd(
-  { lasting, stop }: HostOptions,
-  files: HostFiles,
-  [lock, server, worker]: [HeldLock, TemporalServer, { ended: Promise<void> }],
-  record: HostRecord,
-  client: ServerClient | null,
-): Promise<HostEnd> {
+async function untilEnd({ lasting, stop }: HostOptions, parts: Parts): Promise<HostEnd> {
+  const { files, lock, server, worker } = parts;
   const over = new AbortController();
   const stopped = new Promise<HostEnd>((resolve) => {
     const end = () => resolve({ kind: 'stopped' });
@@ -122,7 +131,7 @@ async function untilEnd(
     lock.lost.then((reason) => fail(`Another process took ${files.lock} over: ${reason}`)()),
     server.ended.then(fail(`The Temporal server ended by itself; its log: ${files.serverLog}`)),
     worker.ended.then(fail('The worker ended by itself')),
-    ...(lasting || client === null ? [] : [untilUnused(files, lock, record, client, over.signal)]),
+    ...(lasting ? [] : [untilUnused(parts, over.signal)]),
   ];
   try {
     return await Promise.race(ends);
@@ -132,25 +141,32 @@ async function untilEnd(
   }
 }
 
-/** Nobody holds a lease and no run is open, seen twice in a row. */
-async function untilUnused(
-  files: HostFiles,
-  lock: HeldLock,
-  record: HostRecord,
-  client: ServerClient,
-  over: AbortSignal,
-): Promise<HostEnd> {
+const lookMs = 200;
+const looksPerSecond = 1000 / lookMs;
+
+/** Nobody holds a lease and no run is under way, seen twice in a row, a second apart. Gives a worker to who needs one meanwhile. */
+async function untilUnused(parts: Parts, over: AbortSignal): Promise<HostEnd> {
+  const { files, lock, worker, record, client } = parts;
+  // Without a worker no run goes on, so none is waited for.
+  const isNeeded = async () =>
+    hasLeases(files) || (worker.isStarted() && ((await client?.hasOpenRuns()) ?? true));
   let idle = 0;
-  while (!over.aborted) {
-    await new Promise((resolve) => setTimeout(resolve, 1000));
-    idle = hasLeases(files) || (await client.hasOpenRuns()) ? 0 : idle + 1;
+  for (let looks = 1; !over.aborted; looks += 1) {
+    await new Promise((resolve) => setTimeout(resolve, lookMs));
+    if (!worker.isStarted() && wantsWorker(files)) {
+      await worker.start();
+      lock.assertOurs();
+      writeRecord(files, record());
+    }
+    if (looks % looksPerSecond !== 0) continue;
+    idle = (await isNeeded()) ? 0 : idle + 1;
     if (idle < 2) continue;
     lock.assertOurs();
     removeRecord(files);
     // Who took a lease before the record went away has read it; who comes later starts a host of its own.
     if (!hasLeases(files)) return { kind: 'unused' };
     idle = 0;
-    writeRecord(files, record);
+    writeRecord(files, record());
   }
   return { kind: 'stopped' };
 }

@@ -12,6 +12,8 @@ const hostRecord = z.object({
   startMark: z.string().nullable(),
   /** `sluice dev`, which stays until Ctrl-C; otherwise it ends when nobody needs it. */
   lasting: z.boolean(),
+  /** It gets one when somebody needs it. */
+  hasWorker: z.boolean(),
 });
 export type HostRecord = z.infer<typeof hostRecord>;
 

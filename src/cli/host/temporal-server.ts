@@ -2,7 +2,7 @@ import { spawn, type ChildProcess } from 'node:child_process';
 import { closeSync, openSync, readFileSync, rmSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { SluiceError } from '../../core/errors.ts';
-import { searchAttributes } from '../../core/run.ts';
+import { searchAttributeTypes } from '../../core/run.ts';
 import type { HostFiles } from './files.ts';
 import type { HeldLock } from './lock.ts';
 import { choosePorts, host, type Ports } from './ports.ts';
@@ -101,9 +101,9 @@ function isOurs({ files }: ServerOptions, { port }: Ports): boolean {
 }
 
 function serverArguments({ files, namespace }: ServerOptions, { port, uiPort }: Ports): string[] {
-  const attributes = Object.values(searchAttributes).flatMap((name) => [
+  const attributes = Object.entries(searchAttributeTypes).flatMap(([name, type]) => [
     '--search-attribute',
-    `${name}=${name === searchAttributes.metricValue ? 'Double' : 'Keyword'}`,
+    `${name}=${type}`,
   ]);
   return [
     ...['server', 'start-dev', '--db-filename', files.database, '--log-level', 'warn'],

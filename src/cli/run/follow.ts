@@ -4,13 +4,12 @@ import type { Tell } from '../output.ts';
 import type { Line } from '../server/patience.ts';
 import type { Session } from '../server/session.ts';
 import { awaitEnding, queryReport } from './ending.ts';
+import { hasWorker } from './workers.ts';
 import { readPhases, type Phases } from './phases.ts';
 import { closedReport, type RunRef } from './report.ts';
 
 const noPhases: Phases = new Map();
 const pollMs = 300;
-/** `TASK_QUEUE_TYPE_WORKFLOW` of Temporal's protocol. */
-const workflowQueue = 1;
 /** After so long without a first step it is worth asking whether there is a worker at all. */
 const workerPatienceMs = 4000;
 
@@ -65,20 +64,4 @@ async function warnWithoutWorker(
     `No worker polls the queue ${taskQueue} at ${server.address}; start one with \`sluice worker\`. The run waits for it.`,
   );
   return true;
-}
-
-/** The server remembers pollers for minutes; a living one has asked within its long poll. */
-export async function hasWorker(
-  client: Session['client'],
-  namespace: string,
-  name: string,
-): Promise<boolean> {
-  const { pollers } = await client.workflowService.describeTaskQueue({
-    namespace,
-    taskQueue: { name },
-    // eslint-disable-next-line @typescript-eslint/no-unsafe-enum-assignment -- the enum is in a package that is not ours to import
-    taskQueueType: workflowQueue,
-  });
-  const seen = pollers.map(({ lastAccessTime }) => Number(lastAccessTime?.seconds ?? 0) * 1000);
-  return seen.some((time) => Date.now() - time < 75_000);
 }

@@ -1,15 +1,19 @@
 import type { Client } from '@temporalio/client';
 import { z } from 'zod';
 import type { RunReport } from '../../core/run.ts';
+import { decodeAll } from './payloads.ts';
 import type { RunRef } from './report.ts';
 
-/** What is being done for the job of a step, such as "building …: Step 3/9", by the name of the step. */
+/**
+ * What is being done for a step, such as "building …: Step 3/9", and which attempt it is after which failure, by the name of the
+ * step; `prepare` is what comes before the first.
+ */
 export type Phases = ReadonlyMap<string, string>;
 
 /** As `activities/run-job.ts` tells them with each heartbeat. */
 const heartbeat = z.object({ phase: z.string() });
 
-/** Asks the server, for the workflow does not hear of heartbeats. Empty if no job of the run is under way. */
+/** Asks the server, for the workflow hears neither of heartbeats nor of attempts. Empty if nothing is under way. */
 export async function readPhases(
   client: Client,
   { workflowId, runId }: RunRef,
@@ -18,27 +22,37 @@ export async function readPhases(
   const running = new Set<string>(
     report.steps.filter(({ status }) => status === 'running').map(({ name }) => name),
   );
-  if (running.size === 0) return new Map();
+  const isBefore = report.outcome === 'running' && report.steps.every(({ startedAt }) => startedAt === null);
+  if (running.size === 0 && !isBefore) return new Map();
   const { raw } = await client.workflow.getHandle(workflowId, runId).describe();
   const phases = new Map<string, string>();
-  for (const { activityId, heartbeatDetails } of raw.pendingActivities ?? []) {
-    if (!activityId || !running.has(activityId)) continue;
-    const details = heartbeat.safeParse(await decodeFirst(client, heartbeatDetails?.payloads ?? []));
-    if (details.success) phases.set(activityId, details.data.phase.replace(/\s+/g, ' '));
+  for (const { activityId, activityType, attempt, heartbeatDetails, lastFailure } of raw.pendingActivities ??
+    []) {
+    const step = stepOf(activityId ?? '', activityType?.name ?? '');
+    if (step !== 'prepare' && !running.has(step)) continue;
+    const [details] = await decodeAll(client, heartbeatDetails?.payloads ?? []);
+    const told = heartbeat.safeParse(details);
+    const parts = [
+      ...(told.success ? [told.data.phase] : []),
+      ...((attempt ?? 1) > 1 ? [`attempt ${attempt}${afterFailure(lastFailure?.message)}`] : []),
+    ];
+    if (parts.length > 0) phases.set(step, parts.join('; ').replace(/\s+/g, ' '));
   }
   return phases;
 }
 
-type Codec = Client['options']['loadedDataConverter']['payloadCodecs'][number];
-type Payload = Parameters<Codec['decode']>[0][number];
+const afterFailure = (message: string | null | undefined) => (message ? `, after: ${message}` : '');
 
-async function decodeFirst(client: Client, payloads: Payload[]): Promise<unknown> {
-  const { payloadCodecs, payloadConverter } = client.options.loadedDataConverter;
-  for (const codec of [...payloadCodecs].reverse()) payloads = await codec.decode(payloads);
-  return payloads[0] && payloadConverter.fromPayload(payloads[0]);
+/** The name of the step, or `prepare` for what comes before the first. */
+function stepOf(activityId: string, type: string): string {
+  if (type === 'loadPipeline' || type === 'prepareRun') return 'prepare';
+  // Further jobs and targets of a step have a number.
+  return activityId.replace(/-\d+$/, '');
 }
 
-/** Without what changes from line to line: "building sluice/sklearn:1.2-1-…". */
+/** Without what changes from line to line: "building sluice/sklearn:1.2-1-…", and attempts after the same failure. */
 export function kindOf(phase: string): string {
-  return phase.split(': ', 1)[0] ?? phase;
+  const [head = phase] = phase.split(': ', 1);
+  const retry = /attempt \d+(.*)$/.exec(phase);
+  return retry ? `${head.replace(/attempt \d+.*$/, 'attempt')}${retry[1] ?? ''}` : head;
 }

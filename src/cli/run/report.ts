@@ -1,6 +1,7 @@
+import { SluiceError } from '../../core/errors.ts';
 import { newReport } from '../../core/run-report.ts';
 import type { Outcome, RunReport, StepReport } from '../../core/run.ts';
-import { exitCodes, isWrongInput } from '../errors.ts';
+import { exitCodeOf, exitCodes, explain, isWrongInput } from '../errors.ts';
 
 export interface RunRef {
   workflowId: string;
@@ -48,8 +49,21 @@ function broughtToEnd(
   };
 }
 
-/** The body of `--json`. */
-export function jsonOf({ workflowId, runId }: RunRef, report: RunReport) {
+/** The report of a run that could not be started or followed, or was given up before it began. */
+export function reportWithoutRun(error: unknown): RunReport {
+  if (error === 'canceled') return broughtToEnd(newReport(), 'canceled');
+  const code =
+    error instanceof SluiceError
+      ? error.code
+      : exitCodeOf(error) === exitCodes.wrongInput
+        ? 'InvalidInput'
+        : 'JobInternalError';
+  return broughtToEnd(newReport(), 'failed', { code, message: explain(error) });
+}
+
+/** The body of `--json`; without a run there are no ids. */
+export function jsonOf(run: RunRef | null, report: RunReport) {
+  const { workflowId = null, runId = null } = run ?? {};
   const { outcome, metric, model, transform, modelPackage, failure } = report;
   return {
     workflowId,

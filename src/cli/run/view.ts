@@ -33,6 +33,10 @@ export function plainView(write: (line: string) => void): View {
         seen.set(step.name, state);
         write(plainLine(step, report, phase));
       }
+      const before = phases.get('prepare') ?? '';
+      if (seen.get('prepare') === kindOf(before) || before === '') return;
+      seen.set('prepare', kindOf(before));
+      write(`prepare: ${before}`);
     },
     tell: write,
     close: () => undefined,
@@ -106,7 +110,11 @@ export function tableOf(report: RunReport, now: number, phases: Phases): string[
       phaseCell(step, phases),
     ]),
   );
-  const lines = report.steps.map((step, index) => `${marks[step.status]} ${rows[index] ?? ''}`);
+  const before = phases.get('prepare');
+  const lines = [
+    ...(before === undefined ? [] : [`${marks.running} prepare  ${before}`]),
+    ...report.steps.map((step, index) => `${marks[step.status]} ${rows[index] ?? ''}`),
+  ];
   return report.metric === null ? lines : [...lines, '', gateLine(report)];
 }
 

@@ -6,36 +6,38 @@ import { fileURLToPath } from 'node:url';
 import type { Config } from '../../config.ts';
 import { SluiceError } from '../../core/errors.ts';
 import { hostFiles, type HostFiles } from '../host/files.ts';
-import { takeLease } from '../host/leases.ts';
+import { takeLease, type Needs } from '../host/leases.ts';
 import { runningHost, type HostRecord } from '../host/record.ts';
 import type { Tell } from '../output.ts';
 
 const patienceMs = 90_000;
-let leased = false;
+const leased = new Set<Needs>();
 
 /** Connects to the host of this `.sluice/`; starts one if there is none, or the one that there was went away. */
 export async function joinHost<T>(
   config: Config,
+  needs: Needs,
   tell: Tell,
   connect: (record: HostRecord) => Promise<T>,
 ): Promise<T> {
   const files = hostFiles(config.home);
   // One lease is enough for a process; it lasts until its end.
-  if (!leased) takeLease(files);
-  leased = true;
+  if (!leased.has(needs)) takeLease(files, needs);
+  leased.add(needs);
   const deadline = Date.now() + patienceMs;
   let own: StartedHost | null = null;
   for (;;) {
     const record = runningHost(files);
-    if (record !== null) {
+    const isReady = record !== null && (needs === 'server' || record.hasWorker);
+    if (isReady) {
       const joined = await connect(record).catch(() => null);
       if (joined !== null) {
         tell(greeting(record, own !== null));
         return joined;
       }
-    } else if (own === null || isOver(own)) {
+    } else if (record === null && (own === null || isOver(own))) {
       if (own?.child.exitCode) throw own.explain();
-      own ??= announceStart(config, files, tell);
+      own ??= announceStart(config, files, needs, tell);
       if (isOver(own)) own = startHost(config, files);
     }
     if (Date.now() > deadline)
@@ -52,10 +54,10 @@ interface StartedHost {
 /** By itself, or killed. */
 const isOver = ({ child }: StartedHost) => child.exitCode !== null || child.signalCode !== null;
 
-function announceStart(config: Config, files: HostFiles, tell: Tell): StartedHost {
+function announceStart(config: Config, files: HostFiles, needs: Needs, tell: Tell): StartedHost {
   const where = relative(process.cwd(), files.folder);
   tell(
-    `No Temporal server is configured (TEMPORAL_ADDRESS) and no \`sluice dev\` runs: starting a server and a worker for as long as they are needed. History and logs: ${where.startsWith('..') ? files.folder : where}`,
+    `No Temporal server is configured (TEMPORAL_ADDRESS) and no \`sluice dev\` runs: starting ${needs === 'worker' ? 'a server and a worker for as long as they are needed' : 'a server, as long as it is needed, to look at the history'}. History and logs: ${where.startsWith('..') ? files.folder : where}`,
   );
   return startHost(config, files);
 }

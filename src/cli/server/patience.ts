@@ -3,6 +3,7 @@ import { isGrpcServiceError } from '@temporalio/client';
 import type { Config } from '../../config.ts';
 import { SluiceError } from '../../core/errors.ts';
 import { hostFiles } from '../host/files.ts';
+import type { Needs } from '../host/leases.ts';
 import { runningHost } from '../host/record.ts';
 import type { Tell } from '../output.ts';
 import { openSession, type Session } from './session.ts';
@@ -20,12 +21,14 @@ export interface Line {
   readonly session: Session;
   /** Does the work, again and again while the server can't be reached. */
   patiently<T>(work: (session: Session) => Promise<T>): Promise<T>;
+  /** Sees to it that the embedded server, if that is the one in use, has a worker. */
+  needWorker(): Promise<void>;
   /** Asks no more. The connection ends with the process. */
   hangUp(): void;
 }
 
-export async function openLine(config: Config, tell: Tell): Promise<Line> {
-  let session = await openSession(config, tell);
+export async function openLine(config: Config, needs: Needs, tell: Tell): Promise<Line> {
+  let session = await openSession(config, needs, tell);
   let hungUp = false;
   let reopening: Promise<void> | null = null;
   const reopen = async () => {
@@ -33,7 +36,7 @@ export async function openLine(config: Config, tell: Tell): Promise<Line> {
     // Somebody who ends `sluice dev` is likely to start it again.
     if (session.server.kind === 'dev') await untilHost(config, devPatienceMs);
     // The old one is not closed: gRPC throws where nobody can catch it when a call waits for its next attempt.
-    session = await insistOnSession(config, tell);
+    session = await insistOnSession(config, needs, tell);
   };
   // One of those who noticed makes the new connection.
   const reopenOnce = (used: Session) =>
@@ -59,16 +62,19 @@ export async function openLine(config: Config, tell: Tell): Promise<Line> {
         }
       }
     },
+    async needWorker() {
+      if (session.server.kind !== 'configured') await openSession(config, 'worker', () => undefined);
+    },
     hangUp() {
       hungUp = true;
     },
   };
 }
 
-async function insistOnSession(config: Config, tell: Tell): Promise<Session> {
+async function insistOnSession(config: Config, needs: Needs, tell: Tell): Promise<Session> {
   for (const deadline = Date.now() + patienceMs; ;) {
     try {
-      return await openSession(config, tell);
+      return await openSession(config, needs, tell);
     } catch (error) {
       const hopeless = error instanceof SluiceError && error.code === 'EngineUnavailable';
       if (hopeless || Date.now() > deadline) throw error;

@@ -1,11 +1,13 @@
+import { existsSync } from 'node:fs';
 import { Client, Connection } from '@temporalio/client';
 import type { Config } from '../../config.ts';
-import { SluiceError } from '../../core/errors.ts';
 import { cloudUi, runPage as pageOf } from '../../core/web-ui.ts';
 import type { Tell } from '../output.ts';
 import { hostFiles } from '../host/files.ts';
+import type { Needs } from '../host/leases.ts';
 import { runningHost, type HostRecord } from '../host/record.ts';
-import { configuredServer, namespace, type ConnectOptions } from './configured.ts';
+import { explainRefusal } from '../../temporal/refusals.ts';
+import { configuredServer, type ConfiguredServer } from '../../temporal/settings.ts';
 import { joinHost } from './join-host.ts';
 
 /** The Temporal server in use, and how it was found. */
@@ -38,22 +40,27 @@ export function findServer(config: Config): ServerInfo | null {
   return {
     kind: 'configured',
     address: configured.address,
-    namespace: namespace(),
+    namespace: configured.namespace,
     uiUrl: config.uiUrl ?? found,
   };
 }
 
+/** False if there has never been a server whose history could be asked. */
+export const hasHistory = (config: Config) =>
+  findServer(config) !== null || existsSync(hostFiles(config.home).database);
+
 /**
  * Connects to the configured server, else to the host of this `.sluice/`, which is started if there is none.
+ * @param needs - `server`: only to look at runs, which do not go on by that.
  * @throws SluiceError `ServiceUnavailable` or `EngineUnavailable`.
  */
-export async function openSession(config: Config, tell: Tell): Promise<Session> {
+export async function openSession(config: Config, needs: Needs, tell: Tell): Promise<Session> {
   const configured = configuredServer();
   const server = findServer(config);
   if (configured !== null && server !== null) {
-    return sessionOf(server, await connect(configured.options, configured.source), () => true);
+    return sessionOf(server, await connect(configured), () => true);
   }
-  return joinHost(config, tell, async (record) => {
+  return joinHost(config, needs, tell, async (record) => {
     const connection = await Connection.connect({ address: record.address, connectTimeout: 2000 });
     const isCurrent = () => runningHost(hostFiles(config.home))?.pid === record.pid;
     return sessionOf(infoOf(record), connection, isCurrent);
@@ -62,7 +69,7 @@ export async function openSession(config: Config, tell: Tell): Promise<Session> 
 
 /** A session with a server that is there; null instead of starting one. */
 export async function findSession(config: Config): Promise<Session | null> {
-  return findServer(config) === null ? null : openSession(config, () => undefined);
+  return findServer(config) === null ? null : openSession(config, 'server', () => undefined);
 }
 
 function infoOf({ lasting, address, namespace, uiUrl }: HostRecord): ServerInfo {
@@ -74,15 +81,11 @@ function sessionOf(server: ServerInfo, connection: Connection, isCurrent: () => 
   return { server, client, isCurrent, close: () => connection.close() };
 }
 
-async function connect(options: ConnectOptions, source: string): Promise<Connection> {
+async function connect(configured: ConfiguredServer): Promise<Connection> {
   try {
-    return await Connection.connect({ ...options, connectTimeout: 10_000 });
+    return await Connection.connect({ ...configured.options, connectTimeout: 10_000 });
   } catch (error) {
-    throw new SluiceError(
-      'ServiceUnavailable',
-      `No Temporal server answers at ${options.address ?? ''} (from ${source}): ${(error as Error).message}`,
-      { cause: error },
-    );
+    throw await explainRefusal(configured, error);
   }
 }
 

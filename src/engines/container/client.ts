@@ -86,6 +86,8 @@ export interface ListedNetwork {
 
 export interface BuildOptions {
   tag: string;
+  /** Its path in the context. */
+  dockerfile: string;
   /** For the registry of the base image. */
   credentials: RegistryCredentials | null;
   buildArgs: Readonly<Record<string, string>>;
@@ -161,8 +163,9 @@ function imageCalls(docker: Dockerode): ImageCalls {
       }
     },
 
-    async build(context, { tag, credentials, buildArgs, labels }, progress) {
-      const options = { t: tag, buildargs: { ...buildArgs }, labels: { ...labels }, forcerm: true };
+    async build(context, { tag, dockerfile, credentials, buildArgs, labels }, progress) {
+      const content = { t: tag, dockerfile, buildargs: { ...buildArgs }, labels: { ...labels } };
+      const options = { ...content, forcerm: true };
       const registryconfig = credentials === null ? {} : { [credentials.serveraddress]: credentials };
       // The library's types do not know of tokens.
       const withLogin = { ...options, registryconfig } as Dockerode.ImageBuildOptions;

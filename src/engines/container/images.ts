@@ -6,7 +6,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import tar from 'tar-stream';
 import { SluiceError } from '../../core/errors.ts';
 import type { LocalOptions } from '../../core/jobs.ts';
-import { frameworkOf } from '../framework.ts';
+import { frameworkOf, scriptModeFolder } from '../framework.ts';
 import { filesBelow } from '../local/inputs.ts';
 import { readUnlessMissing } from '../local/job-folder.ts';
 import type { ContainerClient } from './client.ts';
@@ -24,7 +24,7 @@ export interface ReadyImage {
 
 export interface ImageOptions {
   client: ContainerClient;
-  /** One folder a framework, with its Dockerfile. */
+  /** One folder a framework, with its Dockerfile, and `script-mode`; builds see those two. */
   frameworksDir: string;
   /** `BASE_IMAGE` of framework images; null for the Dockerfile's own. */
   baseImage: string | null;
@@ -55,9 +55,7 @@ export function createImages(options: ImageOptions): Images {
     async ensure(image, policy, tell, signal) {
       const framework = frameworkOf(image);
       const reference =
-        framework === null
-          ? image
-          : await frameworkTag(image, join(options.frameworksDir, framework), options.baseImage);
+        framework === null ? image : await frameworkTag(image, options.frameworksDir, options.baseImage);
       const there = await client.findImage(reference);
       if (there && (framework !== null || policy !== 'always')) return { reference, user: there.user };
       if (framework === null && policy === 'never') {
@@ -66,9 +64,7 @@ export function createImages(options: ImageOptions): Images {
         });
       }
       const make = (tellAll: (phase: string) => void) =>
-        framework === null
-          ? pull(options, image, tellAll)
-          : build(options, reference, join(options.frameworksDir, framework), tellAll);
+        framework === null ? pull(options, image, tellAll) : build(options, reference, framework, tellAll);
       await shared.join(reference, make, tell, signal);
       const made = await client.findImage(reference);
       if (made) return { reference, user: made.user };
@@ -79,15 +75,26 @@ export function createImages(options: ImageOptions): Images {
   };
 }
 
-/** The tag says what is in the image: another content of the folder is another image. */
-export async function frameworkTag(image: string, folder: string, baseImage: string | null): Promise<string> {
+/** The tag says what is in the image: another content of what it is built from is another image. */
+export async function frameworkTag(
+  image: string,
+  frameworksDir: string,
+  baseImage: string | null,
+): Promise<string> {
   const hash = createHash('sha256').update(baseImage ?? '');
-  for (const { path, name } of await filesBelow(folder)) {
+  for (const { path, name } of await buildFiles(frameworksDir, frameworkOf(image) ?? '')) {
     const { mode } = await stat(path);
     const content = await readFile(path);
     hash.update(`\0${name}\0${(mode & 0o111) === 0 ? '-' : 'x'}\0${content.length}\0`).update(content);
   }
   return `${image}-${hash.digest('hex').slice(0, 12)}`;
+}
+
+/** What a framework image is built from: its folder, and what all frameworks share. */
+async function buildFiles(frameworksDir: string, framework: string) {
+  const folders = [framework, scriptModeFolder];
+  const files = folders.map((folder) => filesBelow(join(frameworksDir, folder), `${folder}/`));
+  return (await Promise.all(files)).flat();
 }
 
 /** Of the images that are built here; its value is their tag. */
@@ -146,10 +153,11 @@ function refusedPull(image: string, status: number | null, { message }: Error): 
 async function build(
   options: ImageOptions,
   tag: string,
-  folder: string,
+  framework: string,
   tell: (phase: string) => void,
 ): Promise<void> {
-  const { client, baseImage } = options;
+  const { client, frameworksDir, baseImage } = options;
+  const dockerfile = `${framework}/Dockerfile`;
   tell(`building ${tag}`);
   const log: string[] = [];
   const progress = (line: string) => {
@@ -159,24 +167,25 @@ async function build(
   };
   const buildArgs = baseImage === null ? {} : { BASE_IMAGE: baseImage };
   const labels = { [frameworkLabel]: tag };
-  const base = baseImage ?? (await defaultBase(folder));
+  const base = baseImage ?? (await defaultBase(join(frameworksDir, dockerfile)));
   const credentials = base === null ? null : await options.credentials(base);
   try {
-    await client.build(await buildContext(folder), { tag, credentials, buildArgs, labels }, progress);
+    const context = await buildContext(frameworksDir, framework);
+    await client.build(context, { tag, dockerfile, credentials, buildArgs, labels }, progress);
   } catch (error) {
     if (refusalStatus(error) === null) throw error;
     const said = [...log.slice(-15), (error as Error).message].map((line) => `  ${line}`).join('\n');
     const code =
       base !== null && (await isDenied(client, base, credentials)) ? 'AccessDenied' : 'ImageNotFound';
-    throw new SluiceError(code, `${tag} cannot be built from ${folder}:\n${said}`, {
+    throw new SluiceError(code, `${tag} cannot be built from ${join(frameworksDir, framework)}:\n${said}`, {
       details: { image: tag, base },
     });
   }
 }
 
 /** The image that a Dockerfile is built on, unless another one is named; null if it does not say so in this way. */
-async function defaultBase(folder: string): Promise<string | null> {
-  const text = (await readUnlessMissing(join(folder, 'Dockerfile'))) ?? '';
+async function defaultBase(dockerfile: string): Promise<string | null> {
+  const text = (await readUnlessMissing(dockerfile)) ?? '';
   return /^ARG BASE_IMAGE=(\S+)$/m.exec(text)?.[1] ?? null;
 }
 
@@ -192,9 +201,9 @@ async function isDenied(
 
 const deniedStatuses = [401, 403];
 
-async function buildContext(folder: string): Promise<Readable> {
+async function buildContext(frameworksDir: string, framework: string): Promise<Readable> {
   const pack = tar.pack();
-  for (const { path, name } of await filesBelow(folder)) {
+  for (const { path, name } of await buildFiles(frameworksDir, framework)) {
     const { mode } = await stat(path);
     pack.entry({ name, mode: mode & 0o777, mtime: new Date(0) }, await readFile(path));
   }

@@ -1,8 +1,6 @@
-import { existsSync } from 'node:fs';
-import { join } from 'node:path';
 import { SluiceError } from '../../core/errors.ts';
 import type { JobRequest, ModelBody } from '../../core/jobs.ts';
-import { frameworkOf } from '../framework.ts';
+import { checkFramework } from '../framework.ts';
 import { instanceCount, isIsolated } from '../opt-ml.ts';
 import { checkPaths } from '../processing-paths.ts';
 import { imageOf, instanceTypeOf } from './group.ts';
@@ -29,11 +27,4 @@ export function checkRequest(job: JobRequest, model: ModelBody | null, framework
       'networkIsolation with several instances: they could not reach each other',
     );
   }
-}
-
-/** @throws SluiceError `Unsupported` for the name of a framework image that Sluice has not. */
-function checkFramework(image: string, frameworksDir: string): void {
-  const framework = frameworkOf(image);
-  if (framework === null || existsSync(join(frameworksDir, framework, 'Dockerfile'))) return;
-  throw new SluiceError('Unsupported', `${image}: there is no such framework`, { details: { image } });
 }

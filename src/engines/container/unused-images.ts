@@ -1,7 +1,5 @@
-import { existsSync } from 'node:fs';
-import { join } from 'node:path';
 import { SluiceError } from '../../core/errors.ts';
-import { frameworkOf } from '../framework.ts';
+import { frameworkOf, hasFramework } from '../framework.ts';
 import type { ContainerClient, ListedImage } from './client.ts';
 import { frameworkLabel, frameworkTag } from './images.ts';
 
@@ -21,8 +19,9 @@ export function createUnusedImages(
     const [, image] = /^(.+)-[0-9a-f]{12}$/.exec(tag) ?? [];
     const framework = image === undefined ? null : frameworkOf(image);
     if (image === undefined || framework === null) return false;
-    const folder = join(frameworksDir, framework);
-    return existsSync(folder) && tag !== (await frameworkTag(image, folder, baseImage));
+    return (
+      hasFramework(frameworksDir, framework) && tag !== (await frameworkTag(image, frameworksDir, baseImage))
+    );
   };
   const listImages = async () => (await reach()).listImages(frameworkLabel);
   return {

@@ -20,19 +20,15 @@ import { isAlive, isSupervised, killOrphans, requestStop } from '../local/livene
 import { readLogTail } from '../local/log-tail.ts';
 import { prepareJob } from './prepare.ts';
 import { requestHash } from '../local/request-hash.ts';
-import { checkRequest } from './requirements.ts';
+import { checkRequest, type Frameworks } from './requirements.ts';
 import { createStarter } from '../local/supervisor.ts';
 import { endedState, lostState, parseExit } from '../local/exit-record.ts';
 
-export interface ProcessEngineOptions {
+export interface ProcessEngineOptions extends Frameworks {
   /** Every job gets a folder in it, by its name. */
   jobsDir: string;
-  /** Absolute path of the `python` of the virtual environment with the framework's packages. */
-  python: string;
   /** A Python ≥ 3.9 for the supervisor. Default: `python`. */
   supervisorPython?: string;
-  /** One folder a framework, with its `train` and `serve`. */
-  frameworksDir: string;
   /** `auto` takes namespaces where they are to be had. */
   isolation: 'auto' | Isolation;
   /** Variables for every job, which a request can override. */
@@ -55,7 +51,7 @@ export function createProcessEngine(options: ProcessEngineOptions): LocalEngine 
     name: 'process',
 
     check(job, model) {
-      checkRequest(job, model ?? null, options.frameworksDir);
+      checkRequest(job, model ?? null, options);
     },
 
     async ensure(name, job, signal) {
@@ -64,7 +60,7 @@ export function createProcessEngine(options: ProcessEngineOptions): LocalEngine 
       const hash = requestHash(job);
       let adopted = await adopt(name, folder, hash);
       if (!adopted) {
-        checkRequest(job, null, options.frameworksDir);
+        checkRequest(job, null, options);
         isolation ??= await chooseIsolation(options.isolation, supervisorPython);
         const setting = { ...settingOf(options), supervisorPython, isolation };
         await mkdir(jobsDir, { recursive: true });
@@ -75,6 +71,7 @@ export function createProcessEngine(options: ProcessEngineOptions): LocalEngine 
           requestHash: hash,
           files: folder,
           setting,
+          frameworks: options,
           signal,
         });
         if (!made) adopted = await adopt(name, folder, hash);
@@ -100,8 +97,8 @@ export function createProcessEngine(options: ProcessEngineOptions): LocalEngine 
 }
 
 function settingOf(options: ProcessEngineOptions) {
-  const { python, frameworksDir, baseEnvironment = {} } = options;
-  return { python, frameworksDir, baseEnvironment, localPath: (uri: string) => options.localPath(uri) };
+  const { frameworksDir, baseEnvironment = {} } = options;
+  return { frameworksDir, baseEnvironment, localPath: (uri: string) => options.localPath(uri) };
 }
 
 async function chooseIsolation(wanted: 'auto' | Isolation, python: string): Promise<Isolation> {

@@ -3,7 +3,7 @@ import { fileURLToPath } from 'node:url';
 import { SluiceError } from '../../core/errors.ts';
 import type { JobRequest, ModelBody, TransformJob } from '../../core/jobs.ts';
 import { jobEnvironment, jobOutputs, optMl, withoutFinalSlash, type JobOutput } from '../opt-ml.ts';
-import { frameworkOf } from '../framework.ts';
+import { frameworkOf, scriptModeFolder } from '../framework.ts';
 import type { FoundInput } from '../local/inputs.ts';
 import { pythonOptions } from '../local/supervisor.ts';
 import { driverConfig } from '../transform/config.ts';
@@ -105,7 +105,7 @@ function command(setting: JobSetting): string[] {
     }
     case 'Training': {
       const { ContainerEntrypoint, ContainerArguments = [] } = job.body.AlgorithmSpecification;
-      const entrypoint = ContainerEntrypoint ?? [python, frameworkCommand(setting, 'train')];
+      const entrypoint = ContainerEntrypoint ?? [python, scriptMode(setting, 'train')];
       return [...entrypoint, ...ContainerArguments].map((part) => localise(setting, part));
     }
     case 'Transform':
@@ -156,8 +156,9 @@ export function transformConfig(
   job: TransformJob,
   inputs: { path: string; name: string }[],
 ) {
+  const framework = frameworkOf(setting.model?.PrimaryContainer.Image ?? '') ?? '';
   return driverConfig(job, {
-    serve: [setting.python, frameworkCommand(setting, 'serve')],
+    serve: [setting.python, scriptMode(setting, 'serve'), join(setting.frameworksDir, framework)],
     port: null,
     baseDir: baseFolder(setting),
     inputs,
@@ -167,17 +168,5 @@ export function transformConfig(
   });
 }
 
-function frameworkCommand({ frameworksDir, job, model }: JobSetting, name: 'train' | 'serve'): string {
-  return join(frameworksDir, frameworkOf(imageOf(job, model)) ?? '', name);
-}
-
-function imageOf(job: JobRequest, model: ModelBody | null): string {
-  switch (job.kind) {
-    case 'Processing':
-      return job.body.AppSpecification.ImageUri;
-    case 'Training':
-      return job.body.AlgorithmSpecification.TrainingImage;
-    case 'Transform':
-      return model?.PrimaryContainer.Image ?? '';
-  }
-}
+const scriptMode = ({ frameworksDir }: JobSetting, command: 'train' | 'serve') =>
+  join(frameworksDir, scriptModeFolder, command);

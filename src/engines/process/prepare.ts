@@ -5,7 +5,7 @@ import type { JobRequest, ModelBody, TransformJob } from '../../core/jobs.ts';
 import { configFiles, jobFolders, jobInputs } from '../opt-ml.ts';
 import { findBatch, findInput, type FoundInput } from '../local/inputs.ts';
 import { filesOf, renameUnlessThere, type JobFolder } from '../local/job-folder.ts';
-import { checkFramework, checkNetwork } from './requirements.ts';
+import { checkNetwork, findPython, imageOf, type Frameworks } from './requirements.ts';
 import { planText, transformConfig, type JobSetting } from './plan.ts';
 
 export interface PrepareOptions {
@@ -13,7 +13,8 @@ export interface PrepareOptions {
   job: JobRequest;
   requestHash: string;
   files: JobFolder;
-  setting: Omit<JobSetting, 'name' | 'job' | 'folder' | 'inputs' | 'model'>;
+  setting: Omit<JobSetting, 'name' | 'job' | 'folder' | 'python' | 'inputs' | 'model'>;
+  frameworks: Frameworks;
   findModel(name: string): Promise<ModelBody>;
   extractModel(uri: string, intoFolder: string, signal: AbortSignal): Promise<void>;
   signal: AbortSignal;
@@ -23,14 +24,12 @@ export interface PrepareOptions {
 export async function prepareJob(options: PrepareOptions): Promise<boolean> {
   const { name, job, files, setting: common } = options;
   const model = job.kind === 'Transform' ? await options.findModel(job.body.ModelName) : null;
-  if (model !== null) {
-    checkFramework(model.PrimaryContainer.Image, common.frameworksDir);
-    checkNetwork(model.EnableNetworkIsolation === true);
-  }
+  if (model !== null) checkNetwork(model.EnableNetworkIsolation === true);
+  const python = findPython(imageOf(job, model) ?? '', options.frameworks);
   const inputs = await Promise.all(jobInputs(job).map((input) => findInput(name, input, common.localPath)));
   if (model !== null)
     inputs.push({ source: join(files.path, 'model'), target: 'model', isFolder: true, isSharded: false });
-  const setting: JobSetting = { ...common, name, job, folder: files.path, inputs, model };
+  const setting: JobSetting = { ...common, name, job, folder: files.path, python, inputs, model };
 
   const aside = filesOf(join(dirname(files.path), `.new-${name}-${randomUUID()}`));
   try {

@@ -1,17 +1,26 @@
-import { existsSync } from 'node:fs';
-import { join } from 'node:path';
 import { SluiceError } from '../../core/errors.ts';
 import type { JobRequest, ModelBody } from '../../core/jobs.ts';
 import { instanceCount, isIsolated } from '../opt-ml.ts';
 import { checkPaths } from '../processing-paths.ts';
-import { frameworkOf } from '../framework.ts';
+import { frameworkOf, hasFramework } from '../framework.ts';
+
+/** Where the frameworks are, and which Python has their libraries. */
+export interface Frameworks {
+  /** One folder a framework, and `script-mode`. */
+  frameworksDir: string;
+  /** Absolute path of the `python` of the virtual environment with the libraries of a framework. */
+  python: string;
+  /** By name, frameworks that have another one than `python`; null if it was not made yet. */
+  frameworkPythons?: Readonly<Record<string, string | null>>;
+}
 
 /** Throws what this engine cannot honour, before anything runs. */
-export function checkRequest(job: JobRequest, model: ModelBody | null, frameworksDir: string): void {
+export function checkRequest(job: JobRequest, model: ModelBody | null, frameworks: Frameworks): void {
   checkInstances(job);
   checkNetwork(isIsolated(job, model));
-  if (model !== null) checkFramework(model.PrimaryContainer.Image, frameworksDir);
-  checkCommand(job, frameworksDir);
+  const image = imageOf(job, model);
+  if (image !== null) findPython(image, frameworks);
+  checkCommand(job);
   if (job.kind === 'Processing') checkPaths(job);
 }
 
@@ -37,35 +46,48 @@ export function checkNetwork(isolated: boolean): void {
   );
 }
 
-function checkCommand(job: JobRequest, frameworksDir: string): void {
+/** Null if it is that of a model which is not known here. */
+export function imageOf(job: JobRequest, model: ModelBody | null): string | null {
   switch (job.kind) {
     case 'Processing':
-      checkFramework(job.body.AppSpecification.ImageUri, frameworksDir);
-      if (job.body.AppSpecification.ContainerEntrypoint === undefined) {
-        throw new SluiceError(
-          'Unsupported',
-          'The process engine knows no entrypoint of an image: the step needs a script or an entrypoint',
-        );
-      }
-      return;
+      return job.body.AppSpecification.ImageUri;
     case 'Training':
-      checkFramework(job.body.AlgorithmSpecification.TrainingImage, frameworksDir);
-      return;
+      return job.body.AlgorithmSpecification.TrainingImage;
     case 'Transform':
-      // Its image is that of the model, which may not be there yet.
-      return;
+      return model?.PrimaryContainer.Image ?? null;
   }
 }
 
-/** @throws SluiceError `Unsupported` if the image is none of the frameworks in the folder. */
-export function checkFramework(image: string, frameworksDir: string): void {
-  const framework = frameworkOf(image);
-  if (framework !== null && existsSync(join(frameworksDir, framework))) return;
+function checkCommand(job: JobRequest): void {
+  if (job.kind !== 'Processing' || job.body.AppSpecification.ContainerEntrypoint !== undefined) return;
   throw new SluiceError(
     'Unsupported',
-    `${image}: the process engine runs framework images only, such as sluice/sklearn:1.2-1`,
-    {
-      details: { image },
-    },
+    'The process engine knows no entrypoint of an image: the step needs a script or an entrypoint',
+  );
+}
+
+/**
+ * The Python with the libraries of a framework image.
+ * @throws SluiceError `Unsupported` if the image is none of the frameworks, `EngineUnavailable` if its libraries are not here.
+ */
+export function findPython(
+  image: string,
+  { frameworksDir, python, frameworkPythons = {} }: Frameworks,
+): string {
+  const framework = frameworkOf(image);
+  const details = { image };
+  if (framework === null || !hasFramework(frameworksDir, framework)) {
+    throw new SluiceError(
+      'Unsupported',
+      `${image}: the process engine runs framework images only, such as sluice/sklearn:1.2-1`,
+      { details },
+    );
+  }
+  const found = Object.hasOwn(frameworkPythons, framework) ? frameworkPythons[framework] : python;
+  if (found !== null && found !== undefined) return found;
+  throw new SluiceError(
+    'EngineUnavailable',
+    `${image}: the process engine has no Python with its libraries; \`npm run setup -- ${framework}\` makes it, or let jobs run in containers`,
+    { details, retryable: false },
   );
 }

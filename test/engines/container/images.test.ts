@@ -11,30 +11,34 @@ const never = new AbortController().signal;
 const untold = () => undefined;
 
 describe('the tag of a framework image', () => {
-  const folder = writeFiles(makeFolder(), { Dockerfile: 'FROM x', 'lib/a.py': 'a = 1' });
+  const made = { 'tiny/Dockerfile': 'FROM x', 'tiny/lib/a.py': 'a = 1', 'script-mode/train': 'train' };
+  const folder = writeFiles(makeFolder(), made);
   const tag = (base: string | null = null) => frameworkTag('sluice/tiny:1', folder, base);
 
   it('is the same for the same content, wherever the folder lies', async () => {
-    const other = writeFiles(makeFolder(), { 'lib/a.py': 'a = 1', Dockerfile: 'FROM x' });
+    const other = writeFiles(makeFolder(), { ...made, 'other/Dockerfile': 'FROM y' });
     expect(await tag()).toMatch(/^sluice\/tiny:1-[0-9a-f]{12}$/);
     expect(await frameworkTag('sluice/tiny:1', other, null)).toBe(await tag());
   });
 
   it('changes with the base, a file, its name and whether it can be executed', async () => {
     const tags = [await tag(), await tag('base:1'), await tag('base:2')];
-    writeFiles(folder, { 'lib/a.py': 'a = 2' });
+    writeFiles(folder, { 'tiny/lib/a.py': 'a = 2' });
     tags.push(await tag());
-    chmodSync(join(folder, 'lib/a.py'), 0o755);
+    chmodSync(join(folder, 'tiny/lib/a.py'), 0o755);
     tags.push(await tag());
-    writeFiles(folder, { 'lib/b.py': '' });
+    writeFiles(folder, { 'tiny/lib/b.py': '' });
     tags.push(await tag());
-    expect(new Set(tags).size).toBe(6);
+    writeFiles(folder, { 'script-mode/train': 'what all frameworks share' });
+    tags.push(await tag());
+    expect(new Set(tags).size).toBe(7);
   });
 
   it('is not moved by what is in a name or in a file', async () => {
-    const one = writeFiles(makeFolder(), { a: 'b\0c\0-\0d' });
-    const two = writeFiles(makeFolder(), { a: 'b', c: 'd' });
-    expect(await frameworkTag('x', one, null)).not.toBe(await frameworkTag('x', two, null));
+    const one = writeFiles(makeFolder(), { 'x/a': 'b\0x/c\0-\0d', 'script-mode/train': '' });
+    const two = writeFiles(makeFolder(), { 'x/a': 'b', 'x/c': 'd', 'script-mode/train': '' });
+    const tags = await Promise.all([one, two].map((dir) => frameworkTag('sluice/x:1', dir, null)));
+    expect(tags[0]).not.toBe(tags[1]);
   });
 });
 
@@ -49,10 +53,8 @@ describeDocker('a framework image', () => {
       Dockerfile: `ARG BASE_IMAGE=${plainImage}\nFROM \${BASE_IMAGE}\n${dockerfile}`,
       ...files,
     };
-    return writeFiles(
-      makeFolder(),
-      Object.fromEntries(Object.entries(content).map(([name, text]) => [`tiny/${name}`, text])),
-    );
+    const own = Object.entries(content).map(([name, text]) => [`tiny/${name}`, text]);
+    return writeFiles(makeFolder(), { 'script-mode/train': 'train', ...Object.fromEntries(own) });
   };
   async function imagesOf(frameworksDir: string, baseImage: string | null = null) {
     const { client, counts } = await connectCounted();
@@ -72,13 +74,13 @@ describeDocker('a framework image', () => {
   const random = () => randomBytes(8).toString('hex');
 
   it('is built once for all who ask at the same time, each of whom hears how it goes, and never again', async () => {
-    const frameworksDir = frameworks('COPY run /run-me\nUSER 77', { run: random() });
+    const frameworksDir = frameworks('COPY tiny/run script-mode/train /run-me/\nUSER 77', { run: random() });
     const { ensure, counts } = await imagesOf(frameworksDir);
     const heard: string[][] = [[], []];
     const [one, two] = await Promise.all(heard.map((phases) => ensure((phase) => phases.push(phase))));
     expect(one).toEqual(two);
     expect(one!.user).toBe('77');
-    expect(one!.reference).toBe(await frameworkTag('sluice/tiny:1', join(frameworksDir, 'tiny'), null));
+    expect(one!.reference).toBe(await frameworkTag('sluice/tiny:1', frameworksDir, null));
     for (const phases of heard) expect(phases.join('\n')).toContain(`building ${one!.reference}: Step`);
     expect(await ensure()).toEqual(one);
     expect(counts.builds).toBe(1);
@@ -89,7 +91,7 @@ describeDocker('a framework image', () => {
   });
 
   it('is built anew from another content or base', async () => {
-    const frameworksDir = frameworks('COPY run /run-me', { run: random() });
+    const frameworksDir = frameworks('COPY tiny/run script-mode/train /run-me/', { run: random() });
     const { ensure, counts } = await imagesOf(frameworksDir);
     const first = await ensure();
     writeFileSync(join(frameworksDir, 'tiny/run'), random());
@@ -130,7 +132,7 @@ describeDocker('a framework image', () => {
   });
 
   it('is listed as of no use when its folder has another content, and removed unless a container needs it', async () => {
-    const frameworksDir = frameworks('COPY run /run-me', { run: random() });
+    const frameworksDir = frameworks('COPY tiny/run script-mode/train /run-me/', { run: random() });
     const old = (await (await imagesOf(frameworksDir)).ensure()).reference;
     writeFileSync(join(frameworksDir, 'tiny/run'), random());
     const present = (await (await imagesOf(frameworksDir)).ensure()).reference;

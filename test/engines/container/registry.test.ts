@@ -80,6 +80,7 @@ async function build(credentials: RegistryCredentials | null) {
   const { client } = await createConnector(unset(folder, { host: `unix://${dockerSocket}` }))();
   const frameworksDir = await mkdtemp(join(folder, 'frameworks-'));
   await mkdir(join(frameworksDir, 'tiny'));
+  await mkdir(join(frameworksDir, 'script-mode'));
   const dockerfile = `ARG BASE_IMAGE=${image}\nFROM \${BASE_IMAGE}\nUSER 7\n`;
   await writeFile(join(frameworksDir, 'tiny', 'Dockerfile'), dockerfile);
   const asked: string[] = [];

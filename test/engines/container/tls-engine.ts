@@ -3,7 +3,7 @@ import { connect, type AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { createServer, type TLSSocket } from 'node:tls';
 import { dockerSocket } from '../../support/docker.ts';
-import { makeCertificates } from './certificates.ts';
+import { makeCertificates } from '../../support/certificates.ts';
 
 export interface TlsEngine {
   /** As DOCKER_HOST has it. */

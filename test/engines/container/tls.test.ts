@@ -7,7 +7,7 @@ import { findEngineAddresses, type ConnectionSettings } from '../../../src/engin
 import { command } from '../../support/commands.ts';
 import { failureOf } from '../../support/folders.ts';
 import { needsDockerAnd } from '../../support/real-parts.ts';
-import { makeCertificates } from './certificates.ts';
+import { makeCertificates } from '../../support/certificates.ts';
 import { unset } from './docker-folder.ts';
 import { ask } from './requests.ts';
 import { startTlsEngine, type TlsEngine } from './tls-engine.ts';

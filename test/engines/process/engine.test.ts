@@ -348,8 +348,24 @@ describe('requests that the process engine cannot honour', () => {
     }).toThrow(expect.objectContaining({ code }) as SluiceError);
   });
 
+  it('are refused if the libraries of their framework are not here, and it is said how to get them', () => {
+    const boosted = withImage('sluice/xgboost:1.7-1');
+    const without = createBench('none', { frameworkPythons: { xgboost: null } });
+    without.engine.check(good);
+    expect(() => {
+      without.engine.check(boosted);
+    }).toThrow(
+      expect.objectContaining({
+        code: 'EngineUnavailable',
+        retryable: false,
+        message: expect.stringContaining('`npm run setup -- xgboost`') as string,
+      }) as SluiceError,
+    );
+  });
+
   it('may be all others', () => {
     engine.check(good);
+    engine.check(withImage('sluice/xgboost:1.7-1'));
     engine.check(withPaths(`${p}/a`, `${p}/ab`));
   });
 

@@ -176,7 +176,8 @@ describe.each(isolations)('the outputs of a job, isolation %s', (isolation) => {
 
 describe.each(isolations)('a transform job, isolation %s', (isolation) => {
   const frameworksDir = writeFiles(join(createBench('none').folder, 'frameworks'), {
-    'tiny/serve': tinyServe,
+    'script-mode/serve': tinyServe,
+    'tiny/Dockerfile': '',
   });
   const model: ModelBody = {
     PrimaryContainer: {

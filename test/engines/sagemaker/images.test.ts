@@ -18,6 +18,11 @@ describe("the URI of AWS's own image", () => {
       '141502667606.dkr.ecr.eu-west-1.amazonaws.com/sagemaker-scikit-learn:1.2-1-cpu-py3',
     ],
     [
+      { name: 'xgboost', version: '1.7-1' },
+      'eu-west-1',
+      '141502667606.dkr.ecr.eu-west-1.amazonaws.com/sagemaker-xgboost:1.7-1',
+    ],
+    [
       { name: 'xgboost', version: '1.5-1' },
       'ap-southeast-1',
       '121021644041.dkr.ecr.ap-southeast-1.amazonaws.com/sagemaker-xgboost:1.5-1',

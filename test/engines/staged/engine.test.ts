@@ -23,7 +23,11 @@ const model: ModelBody = {
   PrimaryContainer: { Image: 'sluice/tiny:1', ModelDataUrl: 'file:///m.tar.gz', Environment: {} },
 };
 const stage = createStage({
-  frameworksDir: writeFiles(makeFolder(), { 'tiny/serve': tinyServe, 'sklearn/train': '' }),
+  frameworksDir: writeFiles(makeFolder(), {
+    'script-mode/serve': tinyServe,
+    'tiny/Dockerfile': '',
+    'sklearn/Dockerfile': '',
+  }),
   findModel: () => Promise.resolve(model),
   extractModel: (_uri, folder) => {
     writeFiles(folder, { prefix: '>' });

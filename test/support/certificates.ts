@@ -1,6 +1,6 @@
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { command } from '../../support/commands.ts';
+import { command } from './commands.ts';
 
 /** Writes `ca.pem`, and for each name `<name>-cert.pem` and `<name>-key.pem` signed by it, valid for 127.0.0.1. */
 export async function makeCertificates(folder: string, ...names: string[]): Promise<void> {

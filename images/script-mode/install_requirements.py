@@ -1,19 +1,19 @@
 """
-Gives the image the libraries of requirements.txt (Python 3.12 and later: requirements-py312.txt) when it is built.
+Gives a framework image the libraries of its requirements.txt (Python 3.12 and later: requirements-py312.txt) when it is built.
 
 What the base has in the pinned version stays; the rest is installed by pip. With SLUICE_ACCEPT_INSTALLED=1 any version that
 the base has stays, such as that of Debian's packages, and pip installs only what is missing. Every difference is printed.
 Standard library only.
 """
 
+import json
 import os
 import subprocess
 import sys
 from importlib import metadata
 
 HERE = os.path.dirname(os.path.realpath(__file__))
-OLDEST, NEWEST = (3, 9), (3, 13)
-SMOKE_TEST = "import sklearn, numpy, scipy, pandas, joblib, gunicorn"
+OLDEST = (3, 9)
 
 
 class Refused(Exception):
@@ -30,12 +30,15 @@ def main():
 
 
 def install():
+    with open(os.path.join(HERE, "framework.json"), encoding="utf-8") as file:
+        framework = json.load(file)
     version = sys.version_info[:2]
     name = "Python {}.{}".format(*version)
-    if not OLDEST <= version <= NEWEST:
+    newest = tuple(map(int, framework["newestPython"].split(".")))
+    if not OLDEST <= version <= newest:
         raise Refused(
             "the base has {}; it must be 3.{} to 3.{}. Name another one: --build-arg BASE_IMAGE=python:3.11-slim-bookworm".format(
-                name, OLDEST[1], NEWEST[1]
+                name, OLDEST[1], newest[1]
             )
         )
     requirements = os.path.join(HERE, "requirements.txt" if version <= (3, 11) else "requirements-py312.txt")
@@ -45,7 +48,7 @@ def install():
     to_install = [library for library, pinned in wanted.items() if not is_kept(library, pinned, accept)]
     if to_install:
         install_with_pip(["{}=={}".format(library, wanted[library]) for library in to_install])
-    check(wanted, to_install)
+    check(wanted, to_install, framework["imports"])
 
 
 def read_accept():
@@ -99,10 +102,10 @@ def install_with_pip(specifiers):
         )
 
 
-def check(wanted, replaced):
+def check(wanted, replaced, imports):
     """By a new process, which sees what pip wrote: a package of the system could still hide it."""
     ask = "import sys; from importlib import metadata; print(*map(metadata.version, sys.argv[1:]))"
-    command = [sys.executable, "-I", "-c", SMOKE_TEST + "; " + ask] + list(wanted)
+    command = [sys.executable, "-I", "-c", "import {}; {}".format(", ".join(imports), ask)] + list(wanted)
     answer = subprocess.run(command, stdout=subprocess.PIPE, universal_newlines=True)
     if answer.returncode != 0:
         raise Refused("the libraries cannot be imported; Python's reason is above.")

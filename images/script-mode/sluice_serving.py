@@ -7,6 +7,7 @@ import sys
 import traceback
 
 import sluice_default_handlers as default_handlers
+from sluice_formats import media_type
 from sluice_script_mode import UserError, log
 
 STATUS = {
@@ -19,7 +20,7 @@ STATUS = {
     500: "500 Internal Server Error",
 }
 JSON = "application/json"
-# Handed to the script as str; everything else as bytes. As in SageMaker's sklearn image.
+# Handed to the script as str; everything else as bytes. As in SageMaker's images.
 TEXT_TYPES = ("text/csv", JSON)
 
 
@@ -137,10 +138,6 @@ def find_functions(script, program):
 def read_body(environ):
     # gunicorn ends the stream at the end of the body, with a Content-Length as well as with chunks.
     return environ["wsgi.input"].read()
-
-
-def media_type(header):
-    return header.split(";")[0].strip().lower()
 
 
 def to_bytes(body, name):
