@@ -25,6 +25,8 @@ export function createActivities(deps: Dependencies) {
     ),
   );
 
+  const tell = activity((input: NotifyInput) => notify(deps, input));
+
   return {
     loadPipeline: activity((input: { location: string }) => loadPipeline(deps, input)),
     prepareRun: activity((input: PrepareInput) => prepareRun(deps, input)),
@@ -37,7 +39,8 @@ export function createActivities(deps: Dependencies) {
     transform: job,
     registerModel: activity((input: Parameters<typeof registerModel>[1]) => registerModel(deps, input)),
     previousOutcome: activity((input: { pipeline: string }) => previousOutcome(deps, input)),
-    notify: activity((input: NotifyInput) => notify(deps, input)),
+    notifyFailure: tell,
+    notifyAccepted: tell,
     /** For runs that end before they were prepared. */
     hasSearchAttributes: activity(() => deps.hasSearchAttributes()),
     /** Clean-up after a step that ended while its activity could not see to its job. */

@@ -78,8 +78,9 @@ async function tellTargets(
   const targets = (pipeline.steps.notify ?? []).filter(wants);
   if (targets.length === 0) return;
   const summary = notification.code ?? notification.event;
+  const activity = shortActivities[notification.code === null ? 'notifyAccepted' : 'notifyFailure'];
   const tell = (target: NotifyTarget, index: number) =>
-    shortActivities.notify.executeWithOptions(
+    activity.executeWithOptions(
       { activityId: index === 0 ? 'notify' : `notify-${index + 1}`, summary },
       [{ target, notification }],
     );

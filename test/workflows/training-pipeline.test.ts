@@ -92,6 +92,11 @@ async function failureOf(handle: WorkflowHandle): Promise<ApplicationFailure> {
   return (error as WorkflowFailedError).cause as ApplicationFailure;
 }
 
+async function scheduledIn(handle: WorkflowHandle) {
+  const { events } = await handle.fetchHistory();
+  return (events ?? []).flatMap((event) => event.activityTaskScheduledEventAttributes ?? []);
+}
+
 const statuses = (report: RunReport) =>
   Object.fromEntries(report.steps.map(({ name, status }) => [name, status]));
 const query = (handle: WorkflowHandle) => handle.query<RunReport>('status');
@@ -123,8 +128,7 @@ describe('a run that is accepted', () => {
       approvalStatus: 'PendingManualApproval',
     });
     expect(report.transform?.records).toBe(3);
-    const { events } = await handle.fetchHistory();
-    const scheduled = (events ?? []).flatMap((event) => event.activityTaskScheduledEventAttributes ?? []);
+    const scheduled = await scheduledIn(handle);
     const ids = scheduled.map(({ activityId }) => activityId).filter((id) => id !== 'hash-input');
     expect(ids).toEqual([
       'prepare',
@@ -316,6 +320,10 @@ describe('a run that is not accepted', () => {
       comparison: 'lessThanOrEqualTo',
       threshold: 7,
       value: 8,
+    });
+    expect((await scheduledIn(handle)).at(-1)).toMatchObject({
+      activityId: 'notify',
+      activityType: { name: 'notifyFailure' },
     });
     expect(receiver.deliveries).toHaveLength(1);
     expect(receiver.deliveries[0]?.body).toMatchObject({
