@@ -80,10 +80,9 @@ async function tellTargets(
   const summary = notification.code ?? notification.event;
   const activity = shortActivities[notification.code === null ? 'notifyAccepted' : 'notifyFailure'];
   const tell = (target: NotifyTarget, index: number) =>
-    activity.executeWithOptions(
-      { activityId: index === 0 ? 'notify' : `notify-${index + 1}`, summary },
-      [{ target, notification }],
-    );
+    activity.executeWithOptions({ activityId: index === 0 ? 'notify' : `notify-${index + 1}`, summary }, [
+      { target, notification },
+    ]);
   try {
     await progress.step('notify', { engine: null, jobName: null }, async () => {
       const told = await Promise.allSettled(targets.map(tell));
