@@ -4,6 +4,7 @@ import { isAwsError } from '../core/aws-facts.ts';
 import { SluiceError } from '../core/errors.ts';
 import { clientOptions } from './config.ts';
 import { toSluiceError } from './errors.ts';
+import { usePaths } from './s3.ts';
 
 export interface BucketsApi {
   /**
@@ -60,13 +61,12 @@ export function createBucketsApi(): BucketsApi {
 
 async function load(region: string): Promise<{ sdk: typeof Sdk; client: Sdk.S3Client }> {
   const sdk = await import('@aws-sdk/client-s3');
-  const client: Sdk.S3Client = new sdk.S3Client({
+  const client = new sdk.S3Client({
     ...clientOptions(region),
     // A bucket of another region says so.
     followRegionRedirects: true,
-    // Of an endpoint of one's own a bucket is a path; asked for each request, when the endpoint is known.
-    forcePathStyle: (() => Promise.resolve(client.config.isCustomEndpoint === true)) as unknown as boolean,
   });
+  usePaths(client);
   return { sdk, client };
 }
 

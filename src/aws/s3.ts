@@ -128,12 +128,10 @@ type Send = <Answer>(
 
 async function load({ region, maxAttempts = 8, idleMs = 60_000 }: S3Settings): Promise<Loaded> {
   const sdk = await import('@aws-sdk/client-s3');
-  const client: Sdk.S3Client = new sdk.S3Client({
+  const client = new sdk.S3Client({
     ...(region !== undefined && { region }),
     maxAttempts,
     retryMode: 'standard',
-    // Asked for each request, when the endpoint is known. The SDK calls a function here as it does for other settings.
-    forcePathStyle: (() => Promise.resolve(client.config.isCustomEndpoint === true)) as unknown as boolean,
     followRegionRedirects: true,
     // A connection of its own for each part would be the price.
     expectContinueHeader: false,
@@ -141,8 +139,16 @@ async function load({ region, maxAttempts = 8, idleMs = 60_000 }: S3Settings): P
     responseChecksumValidation: 'WHEN_REQUIRED',
     requestHandler: { connectionTimeout: 5000, socketTimeout: idleMs, throwOnRequestTimeout: true },
   });
+  usePaths(client);
   const calculation = await client.config.requestChecksumCalculation();
   return { sdk, client, withChecksums: calculation === 'WHEN_SUPPORTED' };
+}
+
+/** Of an endpoint of one's own a bucket is a path, not a host; the SDK knows the endpoint when it makes a request. */
+export function usePaths({ config }: Sdk.S3Client): void {
+  const provide = config.endpointProvider;
+  config.endpointProvider = (params, context) =>
+    provide({ ...params, ...(params.Endpoint !== undefined && { ForcePathStyle: true }) }, context);
 }
 
 const uriOf = ({ bucket, key }: S3Address) => `s3://${bucket}/${key}`;

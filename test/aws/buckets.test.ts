@@ -1,7 +1,8 @@
 import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { createBucketsApi } from '../../src/aws/buckets.ts';
+import { createS3 } from '../../src/aws/s3.ts';
 import { describeS3, s3PerFile } from '../support/s3-server.ts';
 import { useAwsSettings, withoutAwsSettings } from '../support/aws-env.ts';
 import { failureOf, folderPerTest } from '../support/folders.ts';
@@ -26,6 +27,15 @@ describeS3('buckets', () => {
     await buckets.create('made-here', 'us-east-1', signal);
     expect(await buckets.find('made-here', 'us-east-1', null, signal)).not.toBeNull();
     await buckets.create('made-here', 'us-east-1', signal);
+  });
+
+  it('of an endpoint with a name are paths: there is no host of the name of each', async () => {
+    vi.stubEnv('AWS_ENDPOINT_URL_S3', `http://localhost:${s3.server().port}`);
+    expect(await createBucketsApi().find(s3.bucket(), 'us-east-1', null, signal)).not.toBeNull();
+    const at = { bucket: s3.bucket(), key: 'some/object' };
+    await createS3().put(at, Buffer.from('its bytes'), {});
+    expect(await createS3().head(at)).toMatchObject({ bytes: 9 });
+    vi.unstubAllEnvs();
   });
 
   it('are not asked for any more after the signal', async () => {
