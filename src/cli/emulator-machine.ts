@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import { mkdir, rm } from 'node:fs/promises';
+import { mkdir, rename, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { pathToFileURL } from 'node:url';
@@ -9,6 +9,7 @@ import { SluiceError } from '../core/errors.ts';
 import type { ModelBody } from '../core/jobs.ts';
 import type { JobPlace, Machine } from '../emulator/engine-executor.ts';
 import type { LocalEngine } from '../engines/engine.ts';
+import { exists, isMissing } from '../engines/local/job-folder.ts';
 import { chooseLocalEngine } from '../engines/local-engines.ts';
 import { frameworkOfAws } from '../engines/sagemaker/images.ts';
 import { createStagedEngine } from '../engines/staged.ts';
@@ -43,7 +44,9 @@ export async function openMachine(config: Config, stopGraceSeconds = graceSecond
     stopGraceSeconds,
     imageOf,
     open({ name }, model, onUpload) {
-      const place = { name, folder: join(folder, randomUUID()), engineName: engine.name };
+      const id = randomUUID();
+      const keptLog = join(folder, `${id}.log.txt`);
+      const place = { name, folder: join(folder, id), keptLog, engineName: engine.name };
       return openPlace(config, place, dataOf(storage, model, onUpload));
     },
     close: () => rm(folder, { recursive: true, force: true }),
@@ -53,25 +56,35 @@ export async function openMachine(config: Config, stopGraceSeconds = graceSecond
 interface Place {
   name: string;
   folder: string;
+  /** Where the log is when the job is over. */
+  keptLog: string;
   engineName: LocalEngine['name'];
 }
 
 /** The engine of one job. What it runs lies below the folder, and nothing of it anywhere else. */
-function openPlace(config: Config, { name, folder, engineName }: Place, data: Data): JobPlace {
+function openPlace(config: Config, { name, folder, keptLog, engineName }: Place, data: Data): JobPlace {
   const engines = createLocalEngines(
     { ...config, root: folder, storageFolder: folder, jobsFolder: join(folder, 'jobs') },
     () => data.bringModel(folder),
   );
+  const log = join(folder, 'jobs', name, 'log.txt');
   const local = engineName === 'container' ? engines.container : engines.process;
   return {
     engine: createStagedEngine(local, data, join(folder, 'staged')),
+    logFile: () => (exists(keptLog) ? keptLog : log),
     async remove() {
       // A job that nobody can describe any more may still run.
       await local.stop({ engine: local.name, name });
+      while ((await local.describe({ engine: local.name, name })).status === 'running') await sleep(100);
+      await rename(log, keptLog).catch(unlessMissing);
       while (!(await local.remove(name))) await sleep(100);
       await rm(folder, { recursive: true, force: true });
     },
   };
+}
+
+function unlessMissing(error: unknown): void {
+  if (!isMissing(error)) throw error;
 }
 
 interface Data extends Pick<S3Storage, 'find' | 'download' | 'put'> {

@@ -11,7 +11,9 @@ import type { Script } from './script.ts';
 export interface JobPlace {
   /** With data on S3. */
   engine: Engine;
-  /** Removes what is left of the job, which is over. */
+  /** What the job has printed; a path that may not be there yet. It stays after {@link remove}. */
+  logFile(): string;
+  /** Removes the rest of the job, which is stopped if it still runs. */
   remove(): Promise<void>;
 }
 
@@ -28,16 +30,19 @@ export interface Machine extends LocalLimits {
 /** Runs jobs for real, in the time that they take: the clock of the emulator must keep pace with the real one. */
 export function createEngineExecutor(clock: Clock, script: () => Script, machine: Machine): Executor {
   const running = new Map<Job, EngineJob>();
+  const known = new WeakMap<Job, EngineJob>();
   return {
     start(job, report, model, changes) {
       const said = script().saidOf(job, changes);
       const one = new EngineJob({ job, report, model, said, clock, machine });
       running.set(job, one);
+      known.set(job, one);
       void one.run().finally(() => running.delete(job));
     },
     stop: (job) => running.get(job)?.stop(),
     interrupt: (job) => running.get(job)?.interrupt() ?? false,
     forget: (job) => running.get(job)?.stop(),
+    logFile: (job) => known.get(job)?.logFile() ?? null,
     async close() {
       const left = [...running.values()];
       for (const one of left) one.stop();

@@ -1,8 +1,9 @@
+import { existsSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { EndedJobState, JobRequest, JobState } from '../core/jobs.ts';
 import type { Engine } from '../engines/engine.ts';
 import type { Clock } from './clock.ts';
-import type { Machine } from './engine-executor.ts';
+import type { JobPlace, Machine } from './engine-executor.ts';
 import { executedModel, executedRequest } from './executed-request.ts';
 import type { Model, Report } from './executor.ts';
 import { errorReason, failureReason } from './failure-reason.ts';
@@ -30,6 +31,7 @@ export class EngineJob {
   readonly #stopping = new AbortController();
   /** Of the attempt that is under way. */
   #interruption = new AbortController();
+  #place: JobPlace | null = null;
   #ended: () => void = () => undefined;
   /** Resolves when nothing of it is left on this machine. */
   readonly over = new Promise<void>((resolve) => (this.#ended = resolve));
@@ -62,6 +64,12 @@ export class EngineJob {
     this.#stopping.abort();
   }
 
+  /** Of the attempt that is under way, or was the last. Null: it has printed nothing. */
+  logFile(): string | null {
+    const file = this.#place?.logFile() ?? '';
+    return existsSync(file) ? file : null;
+  }
+
   /** @returns false if it has no spot instances now. */
   interrupt(): boolean {
     const { phase } = this.#options.job.view;
@@ -86,9 +94,9 @@ export class EngineJob {
     if (isBlamed('Downloading')) return this.#blame();
     const request = executedRequest(job, machine);
     const body = model === null ? null : executedModel(job.name, model, machine.imageOf);
-    const place = machine.open(job, body, () => {
+    const place = (this.#place = machine.open(job, body, () => {
       if (job.view.phase === 'Training') this.#tell('Uploading');
-    });
+    }));
     try {
       place.engine.check(request, body ?? undefined);
       const state = await this.#seeToItsEnd(place.engine, request, () => {

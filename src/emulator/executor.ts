@@ -22,5 +22,7 @@ export interface Executor {
   interrupt(job: Job): boolean;
   /** The job is to be as if it had never been. */
   forget(job: Job): void;
+  /** What the job has printed, a file of this machine. Null: it has no log. */
+  logFile(job: Job): string | null;
   close(): Promise<void>;
 }

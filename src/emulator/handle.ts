@@ -4,8 +4,9 @@ import { AwsError } from './aws-error.ts';
 import type { Emulator } from './emulator.ts';
 import type { Fault } from './faults.ts';
 import { nameIn } from './operations/index.ts';
-import { perform, type Progress } from './perform.ts';
+import { logsPrefix, perform, type Progress } from './perform.ts';
 import { serviceModel } from './service-model.ts';
+import type { Service } from './signature.ts';
 import { stsError } from './sts.ts';
 
 export interface Request {
@@ -21,7 +22,7 @@ export type Answer = { status: number; contentType: string; body: string } | nul
 export async function handle(emulator: Emulator, request: Request): Promise<Answer> {
   emulator.clock.settle();
   const progress: Progress = {
-    service: isSts(request.headers) ? 'sts' : 'sagemaker',
+    service: serviceOf(request.headers),
     operation: '',
     input: null,
     signer: null,
@@ -69,13 +70,19 @@ export async function handle(emulator: Emulator, request: Request): Promise<Answ
   return answer;
 }
 
-const contentTypes = { sagemaker: 'application/x-amz-json-1.1', sts: 'text/xml' };
-const isSts = (headers: IncomingHttpHeaders) =>
-  headers['x-amz-target'] === undefined &&
-  headers['content-type']?.startsWith('application/x-www-form-urlencoded') === true;
+const awsJson = 'application/x-amz-json-1.1';
+const contentTypes = { sagemaker: awsJson, logs: awsJson, sts: 'text/xml' };
+
+function serviceOf(headers: IncomingHttpHeaders): Service {
+  const target = headers['x-amz-target'];
+  if (target !== undefined) return String(target).startsWith(logsPrefix) ? 'logs' : 'sagemaker';
+  const isForm = headers['content-type']?.startsWith('application/x-www-form-urlencoded') === true;
+  return isForm ? 'sts' : 'sagemaker';
+}
+
 const isDropping = ({ fault }: Fault) => fault === 'lost-request' || fault === 'lost-response';
 
-function refusal(service: 'sagemaker' | 'sts', error: AwsError, requestId: string): Answer {
+function refusal(service: Service, error: AwsError, requestId: string): Answer {
   const { status, code, message } = error;
   const contentType = contentTypes[service];
   if (service === 'sts') return { status, contentType, body: stsError(error, requestId) };

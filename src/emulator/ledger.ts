@@ -1,5 +1,6 @@
 import { closeSync, openSync, writeSync } from 'node:fs';
 import type { JobKind } from './arn.ts';
+import type { Service } from './signature.ts';
 
 interface Common {
   /** 1, 2, 3 …: the order in which things happened. */
@@ -11,7 +12,7 @@ interface Common {
 /** One call and what came of it. */
 export interface RequestEntry extends Common {
   event: 'request';
-  service: 'sagemaker' | 'sts';
+  service: Service;
   operation: string;
   /** The name of the job, model, group or package that it was about. */
   name: string | null;

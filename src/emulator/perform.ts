@@ -4,17 +4,18 @@ import type { Emulator } from './emulator.ts';
 import type { Fault, Target } from './faults.ts';
 import type { Request } from './handle.ts';
 import type { Job, JobView } from './job.ts';
+import { filterLogEvents } from './logs.ts';
 import { nameIn, operations } from './operations/index.ts';
 import type { Life } from './script.ts';
 import { serviceModel } from './service-model.ts';
-import { checkSignature, type Signer } from './signature.ts';
+import { checkSignature, type Service, type Signer } from './signature.ts';
 import type { Body } from './store.ts';
 import { callerIdentity } from './sts.ts';
 import { validateInput } from './validate.ts';
 
 /** How far a call has come, for the ledger: it is filled in on the way. */
 export interface Progress {
-  readonly service: 'sagemaker' | 'sts';
+  readonly service: Service;
   operation: string;
   input: unknown;
   signer: Signer | null;
@@ -44,18 +45,28 @@ export function perform(emulator: Emulator, request: Request, progress: Progress
     return answer;
   }
   if (parsed === undefined) throw new AwsError('SerializationException', 'The request is not a JSON object');
-  const output = operate(emulator, progress, validateInput(progress.operation, parsed));
+  const output =
+    service === 'logs'
+      ? readLogs(emulator, progress.signer, parsed)
+      : operate(emulator, progress, validateInput(progress.operation, parsed));
   progress.committed = true;
   for (const fault of progress.faults)
     if (fault.fault === 'server-error' && fault.when === 'after') throw serverError(fault.status);
   return JSON.stringify(output);
 }
 
+/** Of what is asked of CloudWatch Logs. */
+export const logsPrefix = 'Logs_20140328.';
+
+const readLogs = ({ store, executor }: Emulator, { region }: Signer, input: unknown): Body =>
+  filterLogEvents(input, store.region(region), (job) => executor.logFile(job));
+
 function operationOf({ headers }: Request): string {
   const type = headers['content-type'] ?? '';
   if (!type.startsWith('application/x-amz-json-1.1'))
     throw new AwsError('UnknownOperationException', `${type} is not application/x-amz-json-1.1`, 404);
   const [prefix, operation = ''] = String(headers['x-amz-target'] ?? '').split('.');
+  if (`${prefix}.` === logsPrefix && operation === 'FilterLogEvents') return operation;
   const { targetPrefix, operations: known } = serviceModel();
   if (prefix !== targetPrefix || !Object.hasOwn(known, operation))
     throw new AwsError('UnknownOperationException', `The emulator does not know ${prefix}.${operation}`, 404);

@@ -20,6 +20,7 @@ export function createScriptedExecutor(clock: Clock, script: () => Script, write
     stop: (job) => played.get(job)?.stop(),
     interrupt: (job) => played.get(job)?.interrupt() ?? false,
     forget: (job) => played.get(job)?.cancel(),
+    logFile: () => null,
     close: () => Promise.resolve(),
   };
 }

@@ -1,6 +1,9 @@
 import type { IncomingHttpHeaders } from 'node:http';
 import { AwsError } from './aws-error.ts';
 
+/** By its names in credentials; logs are those of CloudWatch. */
+export type Service = 'sagemaker' | 'sts' | 'logs';
+
 /** Who signed a request, and for where. */
 export interface Signer {
   accessKey: string;
@@ -15,7 +18,7 @@ const form =
  * emulator knows nobody's secret.
  * @throws AwsError with AWS's common errors.
  */
-export function checkSignature(headers: IncomingHttpHeaders, service: 'sagemaker' | 'sts'): Signer {
+export function checkSignature(headers: IncomingHttpHeaders, service: Service): Signer {
   const { authorization } = headers;
   if (authorization === undefined)
     throw new AwsError('MissingAuthenticationTokenException', 'Missing Authentication Token', 403);

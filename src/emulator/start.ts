@@ -29,6 +29,7 @@ export function clientEnv(endpoint: string, region = 'us-east-1'): Record<string
   return {
     AWS_ENDPOINT_URL_SAGEMAKER: endpoint,
     AWS_ENDPOINT_URL_STS: endpoint,
+    AWS_ENDPOINT_URL_CLOUDWATCH_LOGS: endpoint,
     AWS_REGION: region,
     AWS_DEFAULT_REGION: region,
     AWS_ACCESS_KEY_ID: 'AKIAEMULATOR00000000',

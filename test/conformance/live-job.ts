@@ -7,7 +7,7 @@ export const patienceSeconds = 60;
 /** The job of that name and request, which need not be there yet. */
 export function liveJob(target: ConformanceTarget, name: string, request: JobRequest): LiveJob {
   const { engine } = target;
-  const ref = { engine: engine.name, name };
+  const ref = { engine: engine.name, name, kind: request.kind };
   return {
     name,
     request,

@@ -48,7 +48,8 @@ export function createLocalStorage(image: string) {
   };
 }
 
-async function readFiles(root: string): Promise<Map<string, Buffer>> {
+/** Every file below a path, as {@link ConformanceTarget.readOutput} wants it. */
+export async function readFiles(root: string): Promise<Map<string, Buffer>> {
   const found = await stat(root).catch(() => null);
   if (found === null) return new Map();
   if (found.isFile()) return new Map([['', await readFile(root)]]);

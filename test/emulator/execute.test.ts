@@ -2,6 +2,7 @@ import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { gunzipSync } from 'node:zlib';
 import { afterEach, beforeEach, expect, it } from 'vitest';
+import { createLogsApi } from '../../src/aws/cloudwatch-logs.ts';
 import { createS3 } from '../../src/aws/s3.ts';
 import { createSageMakerApi, type SageMakerApi } from '../../src/aws/sagemaker.ts';
 import { openMachine } from '../../src/cli/emulator-machine.ts';
@@ -38,7 +39,8 @@ describeS3('jobs that the emulator runs for real', () => {
       speed: 1,
       executor: (clock, script) => createEngineExecutor(clock, script, machine),
     });
-    useAwsSettings({ AWS_ENDPOINT_URL_SAGEMAKER: emulator.endpoint });
+    const { endpoint } = emulator;
+    useAwsSettings({ AWS_ENDPOINT_URL_SAGEMAKER: endpoint, AWS_ENDPOINT_URL_CLOUDWATCH_LOGS: endpoint });
     api = createSageMakerApi(region);
   });
   afterEach(async () => {
@@ -181,6 +183,12 @@ describeS3('jobs that the emulator runs for real', () => {
       TrainingJobStatus: 'Failed',
       FailureReason: 'AlgorithmError: no rows left, exit code: 3',
     });
+    const [line] = await createLogsApi(region).lastEvents(
+      { group: '/aws/sagemaker/TrainingJobs', prefix: 'fails/' },
+      0,
+      1,
+    );
+    expect(line?.message).toBe('train: train.py exited with code 3');
     await create('Processing', 'fails', await processing('echo x >/opt/ml/processing/output/out/x; exit 7'));
     expect(await end('Processing', 'fails')).toMatchObject({
       FailureReason: 'AlgorithmError: , exit code: 7',

@@ -24,14 +24,16 @@ export async function readLogTail(path: string): Promise<string[]> {
 }
 
 function lastLines(text: string, cut: boolean): string[] {
-  // A progress bar rewrites its line with carriage returns; its last state counts.
-  const all = text.split('\n').map((line) => clean(line.replace(/\r+$/, '').split('\r').at(-1) ?? ''));
+  const all = text.split('\n').map(shownLine);
   const whole = cut && all.length > 1 ? all.slice(1) : all;
   return whole.filter((line) => line.trim() !== '').slice(-lines);
 }
 
-function clean(line: string): string {
-  const plain = stripVTControlCharacters(line)
+/** A line of a log, fit for a terminal. */
+export function shownLine(line: string): string {
+  // A progress bar rewrites its line with carriage returns; its last state counts.
+  const last = line.replace(/\r+$/, '').split('\r').at(-1) ?? '';
+  const plain = stripVTControlCharacters(last)
     .replace(/\t/g, '  ')
     .replace(/[\u0000-\u001f\u007f-\u009f]/g, '');
   return plain.length > characters ? `${plain.slice(0, characters - 1)}…` : plain;

@@ -1,4 +1,5 @@
 import type { LogsApi } from '../../aws/cloudwatch-logs.ts';
+import { shownLine } from '../local/log-tail.ts';
 import { logConsoleUrl, logGroup } from './console.ts';
 import type { Description } from './descriptions.ts';
 import type { JobKind } from './requests.ts';
@@ -18,7 +19,10 @@ export async function logTail(
     const signal = AbortSignal.timeout(patienceMs);
     const events = await logs.lastEvents(streams, createdAt.getTime(), lines, signal);
     const hosts = new Set(events.map(({ stream }) => stream)).size;
-    return events.map(({ stream, message }) => (hosts > 1 ? `${stream}: ${message}` : message));
+    return events
+      .map(({ stream, message }) => ({ stream, line: shownLine(message) }))
+      .filter(({ line }) => line.trim() !== '')
+      .map(({ stream, line }) => (hosts > 1 ? `${stream}: ${line}` : line));
   } catch (error) {
     const where = logConsoleUrl(kind, arn);
     return [`its log was not to be had: ${(error as Error).message}${where === null ? '' : ` (${where})`}`];

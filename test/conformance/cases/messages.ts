@@ -50,7 +50,7 @@ const failureCases: ConformanceCase[] = [
     source: sources.trainingOutput,
     kind: 'Training',
     job: (lab) => lab.trainer('write("output/failure", "")\nsys.exit(4)'),
-    ends: { ...failed, exitCode: 4, reason: expect.stringContaining('exit code 4') },
+    ends: { ...failed, exitCode: 4, reason: expect.stringMatching(/exit code:? 4\b/) },
   },
   {
     id: 'failure-none',
@@ -58,7 +58,7 @@ const failureCases: ConformanceCase[] = [
     source: sdk(405),
     kind: 'Training',
     job: (lab) => lab.trainer('print("one")\nprint("two", file=sys.stderr)\nsys.exit(4)'),
-    ends: { ...failed, exitCode: 4, reason: expect.stringContaining('exit code 4') },
+    ends: { ...failed, exitCode: 4, reason: expect.stringMatching(/exit code:? 4\b/) },
     verify({ logTail }) {
       expect([...logTail].sort()).toEqual(['one', 'two']);
     },

@@ -41,6 +41,15 @@ describe('a job that fails', () => {
     });
   });
 
+  it('shows lines that are fit for a terminal, none too long', async () => {
+    stand.emulator.fault({ fault: 'life', life: { end: 'Failed' } });
+    const messages = ['10 %\r100 %', '\u001b[31mred\u001b[0m', '  ', 'x'.repeat(5_000)];
+    stand.log = messages.map((message, timestamp) => ({ stream: 'algo-1-1', timestamp, message }));
+    expect(await watch(stand, stand.engine, await ensure(jobs.Training))).toMatchObject({
+      logTail: ['100 %', 'red', `${'x'.repeat(499)}…`],
+    });
+  });
+
   it('says why also when its log is not to be had, and where to look', async () => {
     stand.emulator.fault({ fault: 'life', life: { end: 'Failed', failureReason: 'AlgorithmError: no' } });
     stand.log = new SluiceError('AccessDenied', 'FilterLogEvents: not allowed');
