@@ -3,15 +3,11 @@ import { copyFile, mkdir, mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Client, Connection } from '@temporalio/client';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, expect, it } from 'vitest';
 import { projectFolder } from '../../src/config.ts';
-import { findBrowser, withPage } from '../support/browser.ts';
+import { browser, describeBrowser, withPage } from '../support/browser.ts';
 import { until } from '../support/until.ts';
 import { startServer, startWorkerProcess, type Running, type Server } from '../support/stack.ts';
-
-const browser = findBrowser();
-if (browser === undefined)
-  console.log('Web UI tests are skipped: no Chromium on this machine (set CHROMIUM_PATH)');
 
 const output = join(projectFolder, 'test-output', 'web-ui');
 let home: string;
@@ -19,7 +15,7 @@ let server: Server;
 let worker: Running;
 let client: Client;
 
-describe.skipIf(browser === undefined)('the Web UI', () => {
+describeBrowser('the Web UI', () => {
   beforeAll(async () => {
     await mkdir(output, { recursive: true });
     home = await mkdtemp(join(tmpdir(), 'sluice-web-ui-'));

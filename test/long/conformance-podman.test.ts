@@ -9,17 +9,16 @@ import { createLocalStorage } from '../conformance/local-storage.ts';
 import { giveWorkerSecrets } from '../conformance/worker-variables.ts';
 import { command } from '../support/commands.ts';
 import { baseImage, whyNoDocker } from '../support/docker.ts';
-import { startPodman, type Podman } from '../support/podman.ts';
-import { needsDockerAnd } from '../support/real-parts.ts';
+import { startPodman, whyNoPodman, type Podman } from '../support/podman.ts';
 
 /** The same table by Podman's socket: the base image comes from Docker, for no registry may be in reach. */
-const isReady = needsDockerAnd('podman', 'netavark', 'docker-init') && whyNoDocker === undefined;
+const whyNot = whyNoPodman ?? whyNoDocker;
 const folder = await mkdtemp(join(tmpdir(), 'sluice-podman-'));
 const local = createLocalStorage(frameworkImage);
 let podman: Podman | undefined;
 
 beforeAll(async () => {
-  if (!isReady) return;
+  if (whyNot !== undefined) return;
   podman = await startPodman(folder);
   const archive = join(folder, 'base.tar');
   await command('docker', ['save', '--output', archive, baseImage]);
@@ -33,7 +32,4 @@ afterAll(async () => {
 giveWorkerSecrets();
 
 const target = createContainerTarget(local, { host: `unix://${join(folder, 'podman', 'podman.sock')}` });
-testConformance(
-  target,
-  isReady ? target : { unavailable: whyNoDocker ?? 'Podman or a part of it is missing' },
-);
+testConformance(target, whyNot === undefined ? target : { unavailable: whyNot });

@@ -1,7 +1,7 @@
 import { spawn } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
-import { describe } from 'vitest';
+import { describePart } from './real-parts.ts';
 
 const { awsClientsIn } = (await import(
   new URL('../../scripts/testing/aws-clients-folder.js', import.meta.url).href
@@ -12,14 +12,13 @@ const folder = awsClientsIn(process.env);
 export const whyNoAwsClients = existsSync(join(folder, '.sluice-ready'))
   ? undefined
   : `there are no boto3 and AWS CLI in ${folder}; \`node scripts/testing/aws-clients.js\` fetches them (Python 3.10 is needed)`;
-if (whyNoAwsClients !== undefined) {
-  if (process.env.SLUICE_REQUIRE_AWS_CLIENTS === '1')
-    throw new Error(`SLUICE_REQUIRE_AWS_CLIENTS is set, but ${whyNoAwsClients}`);
-  console.log(`Tests with AWS's own clients are skipped: ${whyNoAwsClients}`);
-}
 
-/** For tests with boto3, botocore or the AWS CLI. Skipped with a printed reason where they are not; CI promises them. */
-export const describeAwsClients = describe.skipIf(whyNoAwsClients !== undefined);
+/** For tests with boto3, botocore or the AWS CLI. */
+export const describeAwsClients = describePart(
+  "AWS's own clients",
+  'SLUICE_REQUIRE_AWS_CLIENTS',
+  whyNoAwsClients,
+);
 
 export interface Ended {
   exitCode: number | null;

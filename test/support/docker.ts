@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { request } from 'node:http';
-import { describe } from 'vitest';
+import { describePart, missingPrograms } from './real-parts.ts';
 
 /** The base of images/sklearn: the official image, or the stand-in of `scripts/testing/base-image.js` under its name. */
 export const baseImage = /^ARG BASE_IMAGE=(\S+)$/m.exec(
@@ -12,14 +12,16 @@ export const dockerSocket = host.replace(/^unix:\/\//, '');
 
 /** Undefined where a container engine answers and has the base image. */
 export const whyNoDocker = await findReason();
-if (whyNoDocker !== undefined) {
-  if (process.env.SLUICE_REQUIRE_DOCKER === '1')
-    throw new Error(`SLUICE_REQUIRE_DOCKER is set, but ${whyNoDocker}`);
-  console.log(`Container tests are skipped: ${whyNoDocker}`);
-}
 
-/** For tests of a real container engine. Skipped with a printed reason where there is none; CI promises one. */
-export const describeDocker = describe.skipIf(whyNoDocker !== undefined);
+const variable = 'SLUICE_REQUIRE_DOCKER';
+/** For tests of a real container engine. */
+export const describeDocker = describePart('a container engine', variable, whyNoDocker);
+
+/** For tests that need programs of this machine besides. */
+export function describeDockerAnd(...programs: string[]) {
+  const reason = whyNoDocker ?? missingPrograms(...programs);
+  return describePart(`a container engine and ${programs.join(', ')}`, variable, reason);
+}
 
 async function findReason(): Promise<string | undefined> {
   if (!host.startsWith('unix://')) return `DOCKER_HOST is ${host}; the tests need a unix socket`;

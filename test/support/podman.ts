@@ -4,12 +4,22 @@ import { connect } from 'node:net';
 import { join } from 'node:path';
 import { command } from './commands.ts';
 import { makeNetworkNamespace } from './network-namespace.ts';
+import { describePart, missingPrograms } from './real-parts.ts';
 import { until } from './until.ts';
 
 export interface Podman {
   socket: string;
   close(): Promise<void>;
 }
+
+/** Undefined where Podman can have settings of its own. */
+export const whyNoPodman =
+  process.getuid?.() === 0
+    ? missingPrograms('podman', 'netavark', 'docker-init')
+    : 'only root has a Podman with settings of its own here';
+
+/** For tests with Podman's service. CI has it together with Docker. */
+export const describePodman = describePart('Podman', 'SLUICE_REQUIRE_DOCKER', whyNoPodman);
 
 /**
  * Podman's service with images, containers and networks of its own, all in the folder; for root. `close` leaves no process, but

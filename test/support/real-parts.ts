@@ -1,8 +1,6 @@
-import { accessSync, constants, existsSync } from 'node:fs';
+import { accessSync, constants } from 'node:fs';
 import { delimiter, join } from 'node:path';
-import { beforeEach, describe } from 'vitest';
-
-export const dockerSocket = '/var/run/docker.sock';
+import { describe } from 'vitest';
 
 const moreFolders = ['/usr/sbin', '/usr/local/sbin', '/usr/lib/podman', '/usr/libexec/podman'];
 
@@ -20,22 +18,10 @@ export function findProgram(name: string): string | undefined {
     });
 }
 
-/**
- * Skips every test of the file, and says why, where there is no Docker engine or one of the programs is missing. CI promises
- * them (SLUICE_REQUIRE_DOCKER=1), and fails without. True if they are there.
- */
-export function needsDockerAnd(...programs: string[]): boolean {
-  const missing = [
-    ...(existsSync(dockerSocket) ? [] : [`no Docker engine at ${dockerSocket}`]),
-    ...programs.filter((name) => findProgram(name) === undefined).map((name) => `no ${name}`),
-  ];
-  if (missing.length === 0) return true;
-  const reason = missing.join(', ');
-  if (process.env.SLUICE_REQUIRE_DOCKER === '1') {
-    throw new Error(`SLUICE_REQUIRE_DOCKER is set, but there is ${reason}`);
-  }
-  beforeEach(({ skip }) => skip(reason));
-  return false;
+/** Which of the programs are not there, in words; undefined if all are. */
+export function missingPrograms(...names: string[]): string | undefined {
+  const missing = names.filter((name) => findProgram(name) === undefined);
+  return missing.length === 0 ? undefined : `there is no ${missing.join(', no ')}`;
 }
 
 /**

@@ -1,7 +1,8 @@
 import { accessSync, constants, mkdirSync } from 'node:fs';
 import { readdir } from 'node:fs/promises';
 import { join, relative } from 'node:path';
-import { afterAll, beforeAll, beforeEach, describe } from 'vitest';
+import { afterAll, beforeAll, beforeEach } from 'vitest';
+import { describePart } from './real-parts.ts';
 
 const testing = (name: string) => import(new URL(`../../scripts/testing/${name}`, import.meta.url).href);
 const { versitygwIn } = (await testing('versitygw.js')) as {
@@ -14,13 +15,9 @@ const program = versitygwIn(process.env);
 
 /** Undefined where there is a real S3 server to be started. */
 export const whyNoS3 = findReason();
-if (whyNoS3 !== undefined) {
-  if (process.env.SLUICE_REQUIRE_S3 === '1') throw new Error(`SLUICE_REQUIRE_S3 is set, but ${whyNoS3}`);
-  console.log(`Tests of S3 are skipped: ${whyNoS3}`);
-}
 
-/** For tests against a real S3 server. Skipped with a printed reason where there is none; CI promises one. */
-export const describeS3 = describe.skipIf(whyNoS3 !== undefined);
+/** For tests against a real S3 server. */
+export const describeS3 = describePart('S3', 'SLUICE_REQUIRE_S3', whyNoS3);
 
 function findReason(): string | undefined {
   try {

@@ -1,11 +1,10 @@
 import { execFileSync, spawn, type ChildProcess } from 'node:child_process';
 import { copyFileSync, mkdirSync, mkdtempSync, openSync, readFileSync, realpathSync, rmSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
-import { beforeEach } from 'vitest';
 import { command } from './commands.ts';
 import { makeNetworkNamespace } from './network-namespace.ts';
 import { processesWith } from './processes.ts';
-import { needsDockerAnd } from './real-parts.ts';
+import { describePart, missingPrograms } from './real-parts.ts';
 import { until } from './until.ts';
 
 /** An engine of the test's own, which may be stopped and killed; it has {@link tinyImage}, and a network of its own. */
@@ -24,16 +23,14 @@ export const tinyImage = 'sluice-test-tiny:1';
 
 const programs = ['sh', 'sleep', 'cat'];
 
-/** Whether this machine can have one: else the tests of the file are skipped with the reason, or fail where CI promises Docker. */
-export function needsSecondEngine(): boolean {
-  const ready = needsDockerAnd('dockerd', 'containerd', 'ip', 'nsenter');
-  if (!ready || process.getuid?.() === 0) return ready;
-  const reason = 'only root can start a Docker engine';
-  if (process.env.SLUICE_REQUIRE_DOCKER === '1')
-    throw new Error(`SLUICE_REQUIRE_DOCKER is set, but ${reason}`);
-  beforeEach(({ skip }) => skip(reason));
-  return false;
-}
+/** For tests with such an engine. */
+export const describeSecondEngine = describePart(
+  "a container engine of the test's own",
+  'SLUICE_REQUIRE_DOCKER',
+  process.getuid?.() === 0
+    ? missingPrograms('dockerd', 'containerd', 'docker', 'ip', 'nsenter')
+    : 'only root can start a Docker engine',
+);
 
 export async function startSecondEngine(): Promise<SecondEngine> {
   // Paths of sockets must be short.

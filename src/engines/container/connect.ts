@@ -11,6 +11,8 @@ export interface EngineConnection {
   address: Readonly<Record<string, unknown>>;
   /** Where it is and where that was said, for people. */
   found: string;
+  /** Ends the tunnel to it, if there is one; the end of this process does, too. */
+  close(): Promise<void>;
 }
 
 /** Connects once, when it is first needed; an engine that was away is found again by its next call. */
@@ -30,11 +32,15 @@ async function connectToEngine(settings: ConnectionSettings): Promise<EngineConn
   const refusals: string[] = [];
   for (const { address, source } of await findEngineAddresses(settings)) {
     const found = `${describeAddress(address)} (${source})`;
+    let close = noTunnel;
     try {
-      const client = await createClient(await endpointOf(address));
+      const reached = await reach(address);
+      close = () => reached.close();
+      const client = await createClient(reached.endpoint);
       await client.ping();
-      return { client, address: supervisorAddress(address, settings), found };
+      return { client, address: supervisorAddress(address, settings), found, close };
     } catch (error) {
+      await close();
       if (!(error instanceof SluiceError)) throw error;
       refusals.push(`${found}: ${error.message}`);
     }
@@ -44,14 +50,22 @@ async function connectToEngine(settings: ConnectionSettings): Promise<EngineConn
   throw new SluiceError('EngineUnavailable', `No container engine answers: ${why}`);
 }
 
-async function endpointOf(address: EngineAddress): Promise<Endpoint> {
+const noTunnel = () => Promise.resolve();
+
+async function reach(
+  address: EngineAddress,
+): Promise<{ endpoint: Endpoint } & Pick<EngineConnection, 'close'>> {
   switch (address.kind) {
     case 'socket':
-      return address;
-    case 'tcp':
-      return { ...address, tls: address.tls && (await readTlsFiles(address.tls)) };
-    case 'ssh':
-      return { kind: 'socket', path: (await openSshTunnel(address)).socketPath };
+      return { endpoint: address, close: noTunnel };
+    case 'tcp': {
+      const tls = address.tls && (await readTlsFiles(address.tls));
+      return { endpoint: { ...address, tls }, close: noTunnel };
+    }
+    case 'ssh': {
+      const tunnel = await openSshTunnel(address);
+      return { endpoint: { kind: 'socket', path: tunnel.socketPath }, close: () => tunnel.close() };
+    }
   }
 }
 

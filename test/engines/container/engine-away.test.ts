@@ -1,27 +1,24 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, expect, it } from 'vitest';
 import type { JobState } from '../../../src/core/jobs.ts';
 import { sleep } from '../../support/until.ts';
 import {
-  needsSecondEngine,
+  describeSecondEngine,
   startSecondEngine,
   tinyImage,
   type SecondEngine,
 } from '../../support/second-engine.ts';
 import { createBench, jobName, shell, type Bench } from './fixtures.ts';
 
-const ready = needsSecondEngine();
 let engine: SecondEngine;
 let bench: Bench;
 
 beforeAll(async () => {
-  if (!ready) return;
   engine = await startSecondEngine();
   bench = createBench({ host: engine.host });
 });
 afterAll(async () => {
-  if (!ready) return;
   let left = 'unknown';
   try {
     left = engine.docker('ps', '-aq');
@@ -31,7 +28,7 @@ afterAll(async () => {
   expect(left).toBe('');
 });
 
-describe('a container job whose engine', () => {
+describeSecondEngine('a container job whose engine', () => {
   const output = (name: string) => join(bench.folder, name, 'out');
   const job = (name: string, script: string) => {
     const made = shell(script, { image: tinyImage, outputs: { out: output(name) } });

@@ -8,7 +8,7 @@ import { afterAll, expect } from 'vitest';
 import type { JobRequest, JobState, ProcessingJob, TrainingJob } from '../../../src/core/jobs.ts';
 import type { LocalEngine } from '../../../src/engines/engine.ts';
 import type { ContainerClient } from '../../../src/engines/container/client.ts';
-import { createConnector } from '../../../src/engines/container/connect.ts';
+import { createConnector, type EngineConnection } from '../../../src/engines/container/connect.ts';
 import type { ConnectionSettings } from '../../../src/engines/container/connection.ts';
 import { createContainerEngine } from '../../../src/engines/container/engine.ts';
 import { isSupervised } from '../../../src/engines/local/liveness.ts';
@@ -27,8 +27,11 @@ const testTag = { 'sluice.test': randomBytes(6).toString('hex') };
 const testLabel = `sluice.test=${testTag['sluice.test']}`;
 const folders: string[] = [];
 
+const connections = new Set<EngineConnection>();
+
 afterAll(async () => {
   try {
+    await Promise.all([...connections].map(({ close }) => close()));
     const left = await ourContainers();
     await removeContainers(testLabel);
     expect(left).toEqual([]);
@@ -93,6 +96,7 @@ export function createBench(options: BenchOptions = {}): Bench {
     baseImage: null,
     connect: async () => {
       const connection = await connect();
+      connections.add(connection);
       return { ...connection, client: wrap(connection.client) };
     },
     credentials: () => Promise.resolve(null),

@@ -1,29 +1,22 @@
 import { chmod, copyFile, mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, expect, it } from 'vitest';
 import { findEngineAddresses } from '../../../src/engines/container/connection.ts';
 import { command } from '../../support/commands.ts';
-import { startPodman, type Podman } from '../../support/podman.ts';
-import { findProgram, needsDockerAnd } from '../../support/real-parts.ts';
+import { describePodman, startPodman, type Podman } from '../../support/podman.ts';
+import { findProgram } from '../../support/real-parts.ts';
 import { unset } from './docker-folder.ts';
 import { ask } from './requests.ts';
 
-const isRoot = process.getuid?.() === 0;
-const ready = needsDockerAnd('podman', 'netavark', 'docker-init') && isRoot;
 let folder: string;
 let podman: Podman;
 
-beforeEach(({ skip }) => {
-  if (!isRoot) skip('only root has a Podman with settings of its own here');
-});
 beforeAll(async () => {
-  if (!ready) return;
   folder = await mkdtemp(join(tmpdir(), 'sluice-test-podman-'));
   podman = await startPodman(folder);
 });
 afterAll(async () => {
-  if (!ready) return;
   await podman.close();
   await rm(folder, { recursive: true });
 });
@@ -35,7 +28,7 @@ async function socketOfPodman(): Promise<string> {
   return found.address.path;
 }
 
-describe('Podman', () => {
+describePodman('Podman', () => {
   it('is found by its socket and speaks the API of Docker', async () => {
     const socketPath = await socketOfPodman();
     expect(await ask({ socketPath, path: '/_ping' })).toEqual({ status: 200, body: 'OK' });

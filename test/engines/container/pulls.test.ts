@@ -2,12 +2,11 @@ import { randomBytes } from 'node:crypto';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, expect, it } from 'vitest';
 import type { ContainerClient } from '../../../src/engines/container/client.ts';
 import { createImages, type Images } from '../../../src/engines/container/images.ts';
 import type { RegistryCredentials } from '../../../src/engines/container/registry-auth.ts';
-import { dockerApi, dockerDo, dockerSocket } from '../../support/docker.ts';
-import { needsDockerAnd } from '../../support/real-parts.ts';
+import { describeDockerAnd, dockerApi, dockerDo, dockerSocket } from '../../support/docker.ts';
 import { connectCounted, removeImage, tarOf } from './jobs.ts';
 import { startRegistry, type Registry } from './registry-server.ts';
 import { ask } from './requests.ts';
@@ -18,26 +17,24 @@ interface EngineImage {
   RepoDigests: string[] | null;
 }
 
-const ready = needsDockerAnd('docker-registry', 'htpasswd');
+const describeRegistry = describeDockerAnd('docker-registry', 'htpasswd');
 const never = new AbortController().signal;
 const untold = () => undefined;
 const isThere = async (image: string) => (await dockerApi('GET', `/images/${image}/json`)).status === 200;
 
-describe('an image of a registry', () => {
+describeRegistry('an image of a registry', () => {
   let folder: string;
   let registry: Registry;
   let ann: RegistryCredentials;
   const image = (tag: string) => `${registry.host}/sluice-test/pulled:${tag}`;
 
   beforeAll(async () => {
-    if (!ready) return;
     folder = await mkdtemp(join(tmpdir(), 'sluice-test-registry-'));
     registry = await startRegistry(folder, { ann: 'secret' });
     ann = { username: 'ann', password: 'secret', serveraddress: registry.host };
     await push('1');
   }, 60_000);
   afterAll(async () => {
-    if (!ready) return;
     // By their ids: some have no name left.
     const found = await dockerDo('GET', '/images/json?all=1');
     for (const { Id, RepoDigests, RepoTags } of found.json() as EngineImage[]) {

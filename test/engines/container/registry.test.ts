@@ -1,7 +1,7 @@
 import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { delimiter, join } from 'node:path';
-import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from 'vitest';
+import { afterAll, afterEach, beforeAll, expect, it, vi } from 'vitest';
 import { loginToEcr } from '../../../src/aws/ecr.ts';
 import { createConnector } from '../../../src/engines/container/connect.ts';
 import { createImages } from '../../../src/engines/container/images.ts';
@@ -10,15 +10,16 @@ import {
   type RegistryCredentials,
 } from '../../../src/engines/container/registry-auth.ts';
 import { command } from '../../support/commands.ts';
+import { describeDockerAnd, dockerSocket } from '../../support/docker.ts';
 import { startFakeEcr } from '../../support/fake-ecr.ts';
 import { failureOf } from '../../support/folders.ts';
-import { dockerSocket, needsDockerAnd } from '../../support/real-parts.ts';
+
 import { writeHelper } from './credential-helpers.ts';
 import { unset, writeConfig } from './docker-folder.ts';
 import { startRegistry, type Registry } from './registry-server.ts';
 import { ask, type Answer } from './requests.ts';
 
-const ready = needsDockerAnd('docker-registry', 'htpasswd');
+const describeRegistry = describeDockerAnd('docker-registry', 'htpasswd');
 const users = { ann: 'pass:wörd', AWS: 'token-1' };
 let folder: string;
 let registry: Registry;
@@ -27,7 +28,6 @@ let image: string;
 
 /** An image in a registry that wants to know who asks, and not in the engine. */
 beforeAll(async () => {
-  if (!ready) return;
   folder = await mkdtemp(join(tmpdir(), 'sluice-test-registry-'));
   registry = await startRegistry(folder, users);
   repository = `${registry.host}/sluice-test/tiny`;
@@ -52,10 +52,9 @@ beforeAll(async () => {
 });
 afterEach(async () => {
   vi.unstubAllEnvs();
-  if (ready) await forget();
+  await forget();
 });
 afterAll(async () => {
-  if (!ready) return;
   await registry.close();
   await rm(folder, { recursive: true });
 });
@@ -102,7 +101,7 @@ const find = (name: string) =>
   findRegistryCredentials(name, { configFolder: join(folder, '.docker'), ecrLogin: loginToEcr });
 const base64 = (text: string) => Buffer.from(text).toString('base64');
 
-describe('an image of a registry that wants a password', () => {
+describeRegistry('an image of a registry that wants a password', () => {
   it('is the base of a framework image with the credentials for it', async () => {
     const ann = { username: 'ann', password: users.ann, serveraddress: registry.host };
     const { made, asked, remove } = await build(ann);

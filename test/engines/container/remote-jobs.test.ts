@@ -2,29 +2,27 @@ import { chmodSync, copyFileSync, mkdirSync, readFileSync, writeFileSync } from 
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { delimiter, join } from 'node:path';
-import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
+import { afterAll, beforeAll, expect, it, vi } from 'vitest';
 import type { ConnectionSettings } from '../../../src/engines/container/connection.ts';
 import { processesWith } from '../../support/processes.ts';
-import { needsDockerAnd } from '../../support/real-parts.ts';
+import { describeDockerAnd } from '../../support/docker.ts';
 import { until } from '../../support/until.ts';
 import { createBench, jobName, ourContainers, shell, writeFiles } from './fixtures.ts';
 import { startSshServer, type SshServer } from './ssh-server.ts';
 import { startTlsEngine, type TlsEngine } from './tls-engine.ts';
 
-const ready = needsDockerAnd('sshd', 'ssh', 'docker', 'openssl');
+const describeRemote = describeDockerAnd('sshd', 'ssh', 'docker', 'openssl');
 let folder: string;
 let ssh: SshServer;
 let tls: TlsEngine;
 
 beforeAll(async () => {
-  if (!ready) return;
   folder = await mkdtemp(join(tmpdir(), 'sluice-test-remote-'));
   ssh = await startSshServer(folder);
   tls = await startTlsEngine(folder);
 });
 afterAll(async () => {
   vi.unstubAllEnvs();
-  if (!ready) return;
   await ssh.close();
   await tls.close();
   await rm(folder, { recursive: true });
@@ -53,7 +51,7 @@ async function expectWholeJob(what: string, host: string, connection: Partial<Co
   expect(await ourContainers()).toEqual([]);
 }
 
-describe('a job on an engine', () => {
+describeRemote('a job on an engine', () => {
   it('that is reached by ssh has all that others have; its ssh has the agent of the worker', async () => {
     // An `ssh` that finds its agent, and nothing without.
     const bin = join(folder, 'agent-bin');

@@ -4,7 +4,7 @@ import { request } from 'node:http';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { delimiter, dirname, join } from 'node:path';
-import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, afterEach, beforeAll, expect, it } from 'vitest';
 import { findEngineAddresses } from '../../../src/engines/container/connection.ts';
 import {
   isDeadTunnel,
@@ -16,20 +16,19 @@ import {
 import { command } from '../../support/commands.ts';
 import { failureOf } from '../../support/folders.ts';
 import { processesWith } from '../../support/processes.ts';
-import { needsDockerAnd } from '../../support/real-parts.ts';
+import { describeDockerAnd } from '../../support/docker.ts';
 import { until } from '../../support/until.ts';
 import { unset } from './docker-folder.ts';
 import { ask } from './requests.ts';
 import { startSshServer, type SshServer } from './ssh-server.ts';
 
-const ready = needsDockerAnd('sshd', 'ssh', 'docker');
+const describeSsh = describeDockerAnd('sshd', 'ssh', 'docker');
 const path = process.env.PATH;
 const tunnels: SshTunnel[] = [];
 let folder: string;
 let server: SshServer;
 
 beforeAll(async () => {
-  if (!ready) return;
   folder = await mkdtemp(join(tmpdir(), 'sluice-test-ssh-'));
   server = await startSshServer(folder);
   process.env.PATH = `${server.bin}${delimiter}${path}`;
@@ -38,7 +37,6 @@ afterEach(async () => {
   for (const tunnel of tunnels.splice(0)) await tunnel.close();
 });
 afterAll(async () => {
-  if (!ready) return;
   process.env.PATH = path;
   await server.close();
   await rm(folder, { recursive: true });
@@ -60,7 +58,7 @@ async function open(host = hostOf(server)): Promise<SshTunnel> {
 
 const sshProcesses = () => processesWith(`-F ${folder}/ssh_config`);
 
-describe('an engine by ssh', () => {
+describeSsh('an engine by ssh', () => {
   it('answers at a socket of this machine, in a folder of this user alone', async () => {
     const { socketPath } = await open();
     expect(await ask({ socketPath, path: '/_ping' })).toEqual({ status: 200, body: 'OK' });
@@ -158,7 +156,7 @@ describe('an engine by ssh', () => {
   });
 });
 
-describe('an engine that ssh does not reach', () => {
+describeSsh('an engine that ssh does not reach', () => {
   const isTold = async (host: string, why: RegExp) => {
     const failure = await failureOf(open(host));
     expect(failure).toMatchObject({ code: 'EngineUnavailable', retryable: true });
@@ -194,7 +192,7 @@ describe('an engine that ssh does not reach', () => {
   });
 });
 
-describe('the command', () => {
+describeSsh('the command', () => {
   it('is that of the Docker CLI, and asks nobody', async () => {
     expect(sshCommand(await addressOf('ssh://ann@engine:2222'))).toEqual([
       ...['ssh', '-o', 'BatchMode=yes', '-o', 'ConnectTimeout=30'],

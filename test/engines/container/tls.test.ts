@@ -1,30 +1,28 @@
 import { copyFile, mkdir, mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, expect, it } from 'vitest';
 import { readTlsFiles, type EngineAddress } from '../../../src/engines/container/address.ts';
 import { findEngineAddresses, type ConnectionSettings } from '../../../src/engines/container/connection.ts';
 import { command } from '../../support/commands.ts';
 import { failureOf } from '../../support/folders.ts';
-import { needsDockerAnd } from '../../support/real-parts.ts';
 import { makeCertificates } from '../../support/certificates.ts';
+import { describeDockerAnd } from '../../support/docker.ts';
 import { unset } from './docker-folder.ts';
 import { ask } from './requests.ts';
 import { startTlsEngine, type TlsEngine } from './tls-engine.ts';
 
-const ready = needsDockerAnd('openssl', 'docker');
+const describeTls = describeDockerAnd('openssl', 'docker');
 let folder: string;
 let engine: TlsEngine;
 let host: string;
 
 beforeAll(async () => {
-  if (!ready) return;
   folder = await mkdtemp(join(tmpdir(), 'sluice-test-tls-'));
   engine = await startTlsEngine(folder);
   host = engine.host;
 });
 afterAll(async () => {
-  if (!ready) return;
   await engine.close();
   await rm(folder, { recursive: true });
 });
@@ -48,7 +46,7 @@ async function askEngine(address: EngineAddress, path: string) {
   return ask({ secure: true, host, port, path, ...(await readTlsFiles(tls)) });
 }
 
-describe('an engine behind TLS', () => {
+describeTls('an engine behind TLS', () => {
   it('answers at DOCKER_HOST with the certificates of DOCKER_CERT_PATH', async () => {
     const certs = await certFolder('all', { 'ca.pem': 'ca.pem', ...both });
     const address = await find({ host, certFolder: certs, tlsVerify: true });
