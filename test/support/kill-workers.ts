@@ -2,10 +2,10 @@ import { randomUUID } from 'node:crypto';
 import { mkdtemp, readdir, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { Client, Connection } from '@temporalio/client';
+import { Client, Connection, type WorkflowHandle } from '@temporalio/client';
 import { expect } from 'vitest';
 import type { RunReport } from '../../src/core/run.ts';
-import { makeLedgerRoot, openFileLedger, type Entry, type Ledger } from './ledger.ts';
+import { makeLedgerRoot, notedOf, notedOnce, openFileLedger, type Ledger } from './ledger.ts';
 import { seeded } from './random.ts';
 import { startServer, startWorkerProcess, type Running } from './stack.ts';
 import { sleep } from './until.ts';
@@ -48,6 +48,8 @@ export async function killWorkers({ seed, kills, env, ...plan }: KillPlan): Prom
     worker = await startWorkerProcess(options);
     let done = 0;
     let others = 0;
+    /** How often each activity was under way when a worker was killed. */
+    const killedAt: Record<string, number> = {};
     while (done < kills) {
       const runs = Array.from({ length: runsAtOnce }, () => `run-${randomUUID()}`);
       const handles = await Promise.all(runs.map(startOne));
@@ -60,6 +62,7 @@ export async function killWorkers({ seed, kills, env, ...plan }: KillPlan): Prom
         await sleep(random() * 6000);
         if (!open) break;
         others += (await plan.alsoKill?.(root, random)) ?? 0;
+        for (const name of await underWay(handles)) killedAt[name] = (killedAt[name] ?? 0) + 1;
         await worker.kill();
         done += 1;
         if (random() < 0.5) await sleep(random() * 3000);
@@ -68,10 +71,11 @@ export async function killWorkers({ seed, kills, env, ...plan }: KillPlan): Prom
       const reports = await results;
       expect(reports.map(({ outcome }) => outcome)).toEqual(runs.map(() => 'accepted'));
       const all = await ledger.entries();
-      for (const run of runs) expect(countsOf(all, run), `ledger of ${run}, seed ${seed}`).toEqual(once);
+      for (const run of runs) expect(notedOf(all, run), `ledger of ${run}, seed ${seed}`).toEqual(notedOnce);
     }
     const all = await ledger.entries();
-    console.log(`${done} kills of workers, ${others} of others; ledger: ${JSON.stringify(summaryOf(all))}`);
+    console.log(`${done} kills of workers, ${others} of others; ledger: ${JSON.stringify(notedOf(all))}`);
+    console.log(`under way when a worker was killed (seed ${seed}):\n${histogram(killedAt)}`);
     await plan.expectNothingLeft?.(root, server.address);
     expect((await readdir(join(root, '.sluice', 'registry', 'packages', 'small', 'small'))).length).toBe(
       new Set(all.map(({ run }) => run)).size,
@@ -85,22 +89,22 @@ export async function killWorkers({ seed, kills, env, ...plan }: KillPlan): Prom
   }
 }
 
-const once = {
-  'preprocess start': 1,
-  'preprocess end': 1,
-  'train start': 1,
-  'train end': 1,
-  'evaluate start': 1,
-  'evaluate end': 1,
-  'serve start': 1,
-};
-
-function countsOf(entries: readonly Entry[], run: string): Record<string, number> {
-  return summaryOf(entries.filter((entry) => entry.run === run));
+/** The activities that the runs have under way, by the name of their step; `none` between two. */
+async function underWay(handles: readonly WorkflowHandle[]): Promise<string[]> {
+  const found = await Promise.all(
+    handles.map(async (handle) => {
+      const { raw, status } = await handle.describe();
+      if (status.name !== 'RUNNING') return [];
+      const names = (raw.pendingActivities ?? []).map(({ activityType }) => activityType?.name ?? '?');
+      return names.length === 0 ? ['none'] : names;
+    }),
+  );
+  return found.flat();
 }
 
-function summaryOf(entries: readonly Entry[]): Record<string, number> {
-  const counts: Record<string, number> = {};
-  for (const { step, what } of entries) counts[`${step} ${what}`] = (counts[`${step} ${what}`] ?? 0) + 1;
-  return counts;
+function histogram(counts: Readonly<Record<string, number>>): string {
+  const rows = Object.entries(counts).sort(([, a], [, b]) => b - a);
+  return rows
+    .map(([name, count]) => `  ${name.padEnd(14)} ${String(count).padStart(3)} ${'#'.repeat(count)}`)
+    .join('\n');
 }

@@ -142,3 +142,23 @@ export async function makeLedgerRoot(root: string, ledger: Ledger): Promise<Reco
     },
   );
 }
+
+/** What a run that passes notes, whoever died meanwhile: each job started once. */
+export const notedOnce = {
+  'preprocess start': 1,
+  'preprocess end': 1,
+  'train start': 1,
+  'train end': 1,
+  'evaluate start': 1,
+  'evaluate end': 1,
+  'serve start': 1,
+};
+
+/** How often each was noted, by one run or by all. */
+export function notedOf(entries: readonly Entry[], only?: string): Record<string, number> {
+  const counts: Record<string, number> = {};
+  for (const { run, step, what } of entries) {
+    if ((only ?? run) === run) counts[`${step} ${what}`] = (counts[`${step} ${what}`] ?? 0) + 1;
+  }
+  return counts;
+}
