@@ -43,6 +43,16 @@ const redact = {
   censor: '[redacted]',
 };
 
+/**
+ * A line of JSON without control characters but line feeds and tabs: scripts and users wrote what it quotes, and the pretty form
+ * shows it on a terminal as it is.
+ */
+function withoutControls(line: string): string {
+  return line
+    .replace(/[\u007f-\u009f]/g, '')
+    .replace(/\\(u00[01][0-9a-f]|.)/g, (escape, code: string) => (/^(u00|[rbf])/.test(code) ? '' : escape));
+}
+
 /** pino on stderr, so that stdout stays the program's own. */
 export function createLogger(
   { logLevel, logFormat }: Pick<Config, 'logLevel' | 'logFormat'>,
@@ -54,6 +64,7 @@ export function createLogger(
     redact,
     base: { pid: process.pid },
     timestamp: pino.stdTimeFunctions.isoTime,
+    hooks: { streamWrite: withoutControls },
   };
   if (logFormat === 'json') return pino(options, destination({ dest: fd, sync: true }));
   return pino(
@@ -63,6 +74,8 @@ export function createLogger(
       sync: true,
       ignore: 'pid,hostname,sdkComponent,taskQueue',
       translateTime: 'SYS:HH:MM:ss',
+      // So that no message looks like a line of its own.
+      messageFormat: ({ msg }) => String(msg).replaceAll('\n', '\n    '),
     }),
   );
 }

@@ -64,6 +64,19 @@ describe('a line', () => {
   });
 });
 
+describe('hostile text', () => {
+  const hostile = '\u001b[2J\u001b]0;title\u0007\rERROR: all is lost\n12:00:00 INFO: forged \u009b31m';
+
+  it.each(['json', 'pretty'] as const)('drives no terminal and forges no line: %s', (format) => {
+    create(format).warn({ step: hostile, list: [hostile], err: new Error(hostile) }, 'told');
+    create(format).warn(hostile);
+    expect(text()).not.toMatch(/[\u0000-\u0009\u000b-\u001f\u007f-\u009f]/);
+    expect(text()).not.toMatch(/^12:00:00 INFO: forged/m);
+    expect(text()).toContain('ERROR: all is lost');
+    if (format === 'json') expect(lines()).toMatchObject([{ msg: 'told' }, { level: 40 }]);
+  });
+});
+
 describe('a secret', () => {
   it.each([
     ['the webhook of a target', { targets: [{ webhook: secret }, { webhook: secret }] }],

@@ -25,26 +25,32 @@ export function frameworkPython(framework) {
       return readIfThere(requestFile(context, framework)) === asked && isReady(dirname(dirname(path)));
     },
     async make(context) {
-      const { newestPython, imports } = readFramework(context, framework);
+      const { newestPython } = readFramework(context, framework);
       const interpreter = await findInterpreter(context, Number(newestPython.split('.')[1]));
-      const requirements = interpreter.minor <= 11 ? 'requirements.txt' : 'requirements-py312.txt';
-      const folder = environmentFolder(context, interpreter, framework, requirements);
-      if (!isReady(folder)) {
-        await withLock(`${folder}.lock`, context.say, async () => {
-          const what =
-            framework === 'sklearn' ? 'the Python environment' : `the Python environment of ${framework}`;
-          const why = `Python ${interpreter.version}, ${requirements}; in ${folder}, once for all projects`;
-          const file = join(frameworkFolder(context, framework), requirements);
-          const make = () =>
-            makeEnvironment(context, interpreter, folder, file, `import ${imports.join(', ')}`);
-          if (!isReady(folder)) await step(context, `Making ${what}`, why, make);
-        });
-      }
+      const { folder, requirements } = await environmentFor(context, framework, interpreter);
       const made = { python: pythonIn(folder), requirements, pythonVersion: interpreter.version };
       recordEnvironment(context, framework, made);
       writeWhole(requestFile(context, framework), request(context, framework, requirements));
     },
   };
+}
+
+/** Makes it, unless it is there. @param {Context} context @param {string} framework @param {Interpreter} interpreter */
+export async function environmentFor(context, framework, interpreter) {
+  const requirements = interpreter.minor <= 11 ? 'requirements.txt' : 'requirements-py312.txt';
+  const folder = environmentFolder(context, interpreter, framework, requirements);
+  if (!isReady(folder)) {
+    await withLock(`${folder}.lock`, context.say, async () => {
+      const what =
+        framework === 'sklearn' ? 'the Python environment' : `the Python environment of ${framework}`;
+      const why = `Python ${interpreter.version}, ${requirements}; in ${folder}, once for all projects`;
+      const file = join(frameworkFolder(context, framework), requirements);
+      const { imports } = readFramework(context, framework);
+      const make = () => makeEnvironment(context, interpreter, folder, file, `import ${imports.join(', ')}`);
+      if (!isReady(folder)) await step(context, `Making ${what}`, why, make);
+    });
+  }
+  return { folder, requirements };
 }
 
 /** @param {Context} context @param {string} framework */

@@ -1,3 +1,5 @@
+import { existsSync, symlinkSync, truncateSync } from 'node:fs';
+import { join } from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
 import { createRoot, jsonFrom, type Ended } from './fixtures.ts';
 
@@ -88,6 +90,26 @@ describe.each(['run', 'validate'] as const)('%s refuses', (command) => {
       'a file of more than 256 KiB',
       () => root.write('bad.json', ' '.repeat(256 * 1024 + 1)),
       /262145 bytes.*at most 262144/,
+    ],
+    [
+      'a file of 50 MB, without reading it',
+      () => {
+        const path = root.write('bad.json', '');
+        truncateSync(path, 50_000_000);
+        return path;
+      },
+      /50000000 bytes.*at most 262144/,
+    ],
+    [
+      'an input that is a link out of the root',
+      () => {
+        const link = join(root.path, 'leaving.csv');
+        if (!existsSync(link)) symlinkSync('/etc/hostname', link);
+        return root.pipeline({
+          preprocess: { entrypoint: ['true'], input: 'leaving.csv', outputs: ['train', 'test'] },
+        });
+      },
+      /leaving\.csv/,
     ],
     ['an unknown key', () => root.pipeline({}, { stepz: {} }), /stepz/],
     [
