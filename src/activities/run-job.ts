@@ -1,6 +1,7 @@
 import { Context, log } from '@temporalio/activity';
 import { SluiceError } from '../core/errors.ts';
-import type { EndedJobState, JobRef, JobRequest, JobState, RemoteJob } from '../core/jobs.ts';
+import type { EndedJobState, JobRef, JobRequest, JobState } from '../core/jobs.ts';
+import type { RemoteJob } from '../core/remote-job.ts';
 import type { ResolvedSession } from '../core/session.ts';
 import type { Engine } from '../engines/engine.ts';
 import type { Tell } from './heartbeats.ts';
@@ -66,17 +67,22 @@ function remainingMs(
   return startedAt === null ? undefined : Date.parse(startedAt) + local.maxRuntimeSeconds * 1000 - Date.now();
 }
 
-/** Stops a job and returns when it is over, however long its grace is. No error if there is none. */
-export async function stopJob(engine: Engine, ref: JobRef): Promise<void> {
+/**
+ * Stops a job and returns when it is over, however long its grace is. No error if there is none.
+ * @returns what SageMaker says of its end; null for jobs of this machine.
+ */
+export async function stopJob(engine: Engine, ref: JobRef): Promise<RemoteJob | null> {
   log.info('job is being stopped', { job: ref.name, engine: ref.engine });
   const asked = Date.now();
   await engine.stop(ref);
   for (;;) {
     const state = await engine.describe(ref);
-    if (state.status !== 'running') break;
+    if (state.status !== 'running') {
+      log.info('job is over', { job: ref.name, engine: ref.engine });
+      return state.status === 'missing' ? null : (state.remote ?? null);
+    }
     await pause(engine.pollIntervalMs(Date.now() - asked));
   }
-  log.info('job is over', { job: ref.name, engine: ref.engine });
 }
 
 function outcome(ref: JobRef, state: Exclude<JobState, { status: 'running' }>): JobResult {

@@ -2,7 +2,7 @@ import { readConfig } from '../config.ts';
 import { print, printJson } from './output.ts';
 import { closingLines } from './run/closing.ts';
 import { findRun, lookAtHistory, reportOf } from './run/lookup.ts';
-import { readPhases } from './run/phases.ts';
+import { readNews, type News } from './run/phases.ts';
 import { jsonOf } from './run/report.ts';
 import { tableOf } from './run/view.ts';
 import { runPage } from './server/session.ts';
@@ -12,12 +12,13 @@ export async function statusCommand(workflowId: string, options: { json?: true }
   const line = await lookAtHistory(readConfig(), workflowId);
   try {
     const run = await findRun(line, workflowId);
-    const report = await reportOf(line, run);
+    const told = await reportOf(line, run);
+    const { report, phases } = await readNews(line.session.client, run, told).catch((): News => ({
+      report: told,
+      phases: new Map(),
+    }));
     if (options.json) printJson(jsonOf(run, report));
     else {
-      const phases = await readPhases(line.session.client, run, report).catch(
-        () => new Map<string, string>(),
-      );
       const page = runPage(line.session.server, run.workflowId, run.runId);
       const title = `${workflowId}: pipeline ${report.pipeline ?? '?'}, mode ${report.executionMode ?? '?'}`;
       print(

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import type { RemoteJob } from './remote-job.ts';
 
 /**
  * Jobs in SageMaker's own words: the body of `CreateProcessingJob`, `CreateTrainingJob`, `CreateTransformJob` and
@@ -211,20 +212,6 @@ export interface JobRef {
   name: string;
   /** SageMaker has calls of its own for each kind; local engines know a job by its name. */
   kind?: JobKind;
-}
-
-/** What SageMaker says of a job of its own; null where it has not said it yet. */
-export interface RemoteJob {
-  arn: string | null;
-  /** Of the AWS console. */
-  consoleUrl: string | null;
-  /** `TrainingJobStatus` and the like, in SageMaker's words. */
-  status: string;
-  secondaryStatus: string | null;
-  /** Seconds that AWS charges for, of all instances together. Training jobs only. */
-  billableSeconds: number | null;
-  /** Seconds that training took, of all instances together; with spot instances more than is charged for. */
-  trainingSeconds: number | null;
 }
 
 /** Times are ISO 8601, UTC. */

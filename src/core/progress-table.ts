@@ -1,4 +1,5 @@
 import { comparisons } from './gate.ts';
+import { billing, remoteStatus, type RemoteJob } from './remote-job.ts';
 import type { RunReport, StepReport } from './run.ts';
 
 const marks: Record<StepReport['status'], string> = {
@@ -33,8 +34,18 @@ function row({ name, status, engine, seconds }: StepReport): string {
 
 /** Not in the table, which is too narrow for their names. */
 function jobs({ steps }: RunReport): string[] {
-  const lines = steps.flatMap(({ name, jobName }) => (jobName ? [`- ${name}: ${verbatim(jobName)}`] : []));
+  const lines = steps.flatMap(({ name, jobName, remote }) =>
+    jobName ? [`- ${name}: ${remote ? remoteJob(jobName, remote) : verbatim(jobName)}`] : [],
+  );
   return lines.length === 0 ? [] : [`Jobs:\n\n${lines.join('\n')}`];
+}
+
+/** Its page in the AWS console, what SageMaker says of it, and its ARN. */
+function remoteJob(name: string, remote: RemoteJob): string {
+  const { consoleUrl, arn } = remote;
+  const link = consoleUrl === null ? verbatim(name) : `[${verbatim(name)}](${consoleUrl})`;
+  const facts = [remoteStatus(remote), billing(remote)].filter((fact) => fact !== '');
+  return [link, ...facts, ...(arn === null ? [] : [verbatim(arn)])].join(', ');
 }
 
 /** Readers of Markdown differ in how a bar is escaped. */

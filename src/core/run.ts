@@ -1,4 +1,5 @@
 import type { Comparison } from './gate.ts';
+import type { RemoteJob } from './remote-job.ts';
 
 export const stepNames = [
   'preprocess',
@@ -24,6 +25,8 @@ export interface StepReport {
   seconds: number | null;
   /** ISO 8601, UTC; null before the start. */
   startedAt: string | null;
+  /** Of jobs of SageMaker. */
+  remote?: RemoteJob;
 }
 
 export type Outcome = 'accepted' | 'rejected' | 'failed' | 'canceled';

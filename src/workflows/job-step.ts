@@ -10,6 +10,7 @@ import type { JobInput, JobResult, StopInput } from '../activities/run-job.ts';
 import { jobName } from '../core/job-name.ts';
 import type { JobRequest } from '../core/jobs.ts';
 import type { JobStep, Steps } from '../core/pipeline.ts';
+import { announcedJob, type RemoteJob } from '../core/remote-job.ts';
 import type { Run } from './open-run.ts';
 import { jobActivities, longActivities } from './proxies.ts';
 
@@ -59,17 +60,23 @@ async function runOneJob(run: Run, step: JobStep, request: JobRequest, attempt: 
   const { pipeline, session } = run.plan;
   const name = jobName(pipeline.name, step, workflowInfo().runId, attempt);
   const engine = engineOf(run, step);
-  return run.progress.step(step, { engine, jobName: name }, async () => {
+  const announced =
+    engine === 'sagemaker' && session !== null ? { remote: announcedJob(session, request.kind, name) } : {};
+  return run.progress.step(step, { engine, jobName: name, ...announced }, async (tell) => {
     try {
       const summary = summaryOf(run, step, engine);
       const activity = jobActivities(engine, request)[step];
       const activityId = attempt === 1 ? step : `${step}-${attempt}`;
-      return await activity.executeWithOptions({ activityId, summary }, [{ name, engine, request, session }]);
+      const input = { name, engine, request, session };
+      const result = await activity.executeWithOptions({ activityId, summary }, [input]);
+      tell(result.remote);
+      return result;
     } catch (error) {
       // The activity may have died before it saw the job to its end; asking again costs nothing.
-      await CancellationScope.nonCancellable(() =>
+      const remote = await CancellationScope.nonCancellable(() =>
         stopJob(step, { engine, name, session, kind: request.kind }),
       );
+      tell(remote);
       throw error;
     }
   });
@@ -82,13 +89,13 @@ function engineOf(run: Run, step: JobStep): JobInput['engine'] {
 }
 
 /** What fails here never hides why the step ended. */
-async function stopJob(step: JobStep, ref: StopInput): Promise<void> {
+async function stopJob(step: JobStep, ref: StopInput): Promise<RemoteJob | null> {
   try {
-    await longActivities.stopJob.executeWithOptions({ activityId: `stop-${ref.name}`, summary: ref.name }, [
-      ref,
-    ]);
+    const options = { activityId: `stop-${ref.name}`, summary: ref.name };
+    return await longActivities.stopJob.executeWithOptions(options, [ref]);
   } catch (error) {
     log.warn('the job could not be stopped', { step, job: ref.name, error });
+    return null;
   }
 }
 

@@ -1,6 +1,7 @@
 import { defineQuery, setCurrentDetails, setHandler } from '@temporalio/workflow';
 import { progressTable } from '../core/progress-table.ts';
 import { newReport, withStep } from '../core/run-report.ts';
+import type { RemoteJob } from '../core/remote-job.ts';
 import { statusQuery, type RunReport, type StepName } from '../core/run.ts';
 import { isCanceled } from './failures.ts';
 import { indexRun } from './search-attributes.ts';
@@ -13,7 +14,7 @@ export interface Progress {
   /** Changes the report and shows it. */
   show(change: Partial<RunReport>): void;
   /** Runs a step and records what becomes of it. */
-  step<T>(name: StepName, job: StepJob, work: () => Promise<T>): Promise<T>;
+  step<T>(name: StepName, job: StepJob, work: (tell: TellRemote) => Promise<T>): Promise<T>;
   /** From here on search attributes are set, if the namespace has them. */
   index(registered: boolean): void;
   /** Whether it is known if the namespace has them. */
@@ -24,7 +25,12 @@ export interface Progress {
 export interface StepJob {
   engine: string | null;
   jobName: string | null;
+  /** Of a job of SageMaker. */
+  remote?: RemoteJob;
 }
+
+/** Says what SageMaker told of the job of a step. Null: nothing. */
+export type TellRemote = (remote: RemoteJob | null) => void;
 
 export function startProgress(): Progress {
   const report = newReport();
@@ -47,7 +53,9 @@ export function startProgress(): Progress {
       const seconds = () => (Date.now() - started) / 1000;
       show(withStep(report, name, { status: 'running', startedAt: new Date(started).toISOString(), ...job }));
       try {
-        const result = await work();
+        const result = await work((remote) => {
+          if (remote !== null) show(withStep(report, name, { remote }));
+        });
         show(withStep(report, name, { status: 'succeeded', seconds: seconds() }));
         return result;
       } catch (error) {

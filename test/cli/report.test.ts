@@ -64,4 +64,21 @@ describe('jsonOf', () => {
     ]);
     expect(Object.keys(body.steps[0]!)).toEqual(['name', 'status', 'engine', 'jobName', 'seconds']);
   });
+
+  it('has what SageMaker says of a job, and what spot instances saved', () => {
+    const remote = {
+      arn: 'arn',
+      consoleUrl: 'https://console',
+      status: 'Completed',
+      secondaryStatus: 'Completed',
+      billableSeconds: 100,
+      trainingSeconds: 300,
+    };
+    const report = { ...training, ...withStep(training, 'train', { engine: 'sagemaker', remote }) };
+    const [, train] = jsonOf({ workflowId: 'a', runId: 'b' }, report).steps;
+    expect(train).toEqual({
+      ...{ name: 'train', status: 'running', engine: 'sagemaker', jobName: 'job-1', seconds: null },
+      remote: { ...remote, spotSavings: 0.667 },
+    });
+  });
 });

@@ -2,9 +2,11 @@ import { stripVTControlCharacters } from 'node:util';
 import { describe, expect, it } from 'vitest';
 import { alignColumns, printable } from '../../src/cli/output.ts';
 import { lineAndColumn, parseAssignments } from '../../src/cli/pipeline-file.ts';
+import { closingLines } from '../../src/cli/run/closing.ts';
 import { plainView, printableLine, tableOf } from '../../src/cli/run/view.ts';
 import { newReport, withStep } from '../../src/core/run-report.ts';
-import type { RunReport } from '../../src/core/run.ts';
+import type { RemoteJob } from '../../src/core/remote-job.ts';
+import type { RunReport, StepReport } from '../../src/core/run.ts';
 
 const reasonOf = (text: string) => {
   try {
@@ -30,6 +32,23 @@ const decided: RunReport = {
   ...newReport(),
   ...withStep(newReport(), 'condition', { status: 'succeeded', seconds: 0.04 }),
   metric: { name: 'mse', value: 6, comparison: 'lessThanOrEqualTo', threshold: 7 },
+};
+
+const arn = 'arn:aws:sagemaker:eu-west-1:123456789012:training-job/job-1';
+const remote: RemoteJob = {
+  arn,
+  consoleUrl: 'https://console/job-1',
+  status: null,
+  secondaryStatus: null,
+  billableSeconds: null,
+  trainingSeconds: null,
+};
+const spot: RemoteJob = {
+  ...remote,
+  status: 'Completed',
+  secondaryStatus: 'Completed',
+  billableSeconds: 54,
+  trainingSeconds: 180,
 };
 
 describe('lineAndColumn', () => {
@@ -106,6 +125,20 @@ describe('tableOf', () => {
     expect(tableOf(decided, 0, new Map([['train', 'stopping']])).join()).not.toContain('stopping');
   });
 
+  it('shows of a job of SageMaker what it is doing, then what it cost, where a small terminal has room', () => {
+    const step = (change: Partial<StepReport>): RunReport => ({
+      ...newReport(),
+      ...withStep(newReport(), 'train', { engine: 'sagemaker', jobName: `job-${'0'.repeat(40)}`, ...change }),
+    });
+    const running = step({ status: 'running', startedAt: began, remote });
+    const [, line = ''] = tableOf(running, Date.parse(began) + 90_000, new Map([['train', 'downloading']]));
+    expect(stripVTControlCharacters(printableLine(line, 60))).toMatch(/sagemaker +90 s +downloading$/);
+    const over = step({ status: 'succeeded', seconds: 400, remote: spot });
+    expect(tableOf(over, 0, none)[1]).toMatch(/400\.0 s +54 s billed of 180 s \(spot saved 70 %\)$/);
+    const processing = step({ status: 'canceled', seconds: 4, remote: { ...remote, status: 'Stopped' } });
+    expect(tableOf(processing, 0, none)[1]).toMatch(/4\.0 s +Stopped$/);
+  });
+
   it('is cut to the width of the terminal, and no name in it drives it', () => {
     const [, line = ''] = tableOf(training, 0, new Map([['train', `building ${'x'.repeat(200)}`]]));
     const shown = stripVTControlCharacters(printableLine(line, 80));
@@ -116,6 +149,27 @@ describe('tableOf', () => {
 
   it('ends with the metric against its threshold', () => {
     expect(tableOf(decided, 0, none).at(-1)).toBe('mse = 6 (accepted if ≤ 7)');
+  });
+});
+
+describe('closingLines', () => {
+  const closing = (job: RemoteJob) =>
+    closingLines(
+      { ...newReport(), ...withStep(newReport(), 'train', { jobName: 'job-1', remote: job }) },
+      null,
+    );
+
+  it('say of each job of SageMaker what it came to, its ARN, and its page in the console', () => {
+    expect(closing(spot)).toEqual([
+      'Outcome: running',
+      `train: Completed, 54 s billed of 180 s (spot saved 70 %), ${arn}`,
+      '  https://console/job-1',
+    ]);
+  });
+
+  it('do without what is not known', () => {
+    expect(closing(remote)[1]).toBe(`train: ${arn}`);
+    expect(closing({ ...remote, arn: null, consoleUrl: null })).toEqual(['Outcome: running', 'train: job-1']);
   });
 });
 

@@ -53,6 +53,23 @@ test('a run that was accepted is shown with everything it made', () => {
   );
 });
 
+test('a job of SageMaker is a link to its page, with what it came to and its ARN', () => {
+  const remote = {
+    arn: 'arn:aws:sagemaker:eu-west-1:123456789012:training-job/j',
+    consoleUrl: 'https://eu-west-1.console.aws.amazon.com/sagemaker/home?region=eu-west-1#/jobs/j',
+    status: 'Completed',
+    secondaryStatus: 'Completed',
+    billableSeconds: 54,
+    trainingSeconds: 180,
+  };
+  const of = (job: typeof remote | { arn: null; consoleUrl: null }) =>
+    progressTable(report(withStep(newReport(), 'train', { jobName: 'j', remote: { ...remote, ...job } })));
+  expect(of(remote)).toContain(
+    `- train: [\`j\`](${remote.consoleUrl}), Completed, 54 s billed of 180 s (spot saved 70 %), \`${remote.arn}\``,
+  );
+  expect(of({ arn: null, consoleUrl: null })).toMatch(/- train: `j`, Completed, .*70 %\)$/);
+});
+
 test('a metric that was not read, and predictions that were not counted, are shown as such', () => {
   const text = progressTable(
     report({ metric: { ...metric, value: null }, transform: { output: 'o', records: null } }),

@@ -1,3 +1,4 @@
+import { billing, remoteStatus } from '../../core/remote-job.ts';
 import type { RunReport } from '../../core/run.ts';
 import { gateLine } from './view.ts';
 
@@ -13,7 +14,18 @@ export function closingLines(report: RunReport, page: string | null): string[] {
     const { group, version, approvalStatus } = modelPackage;
     lines.push(`Model package: ${group}, version ${version} (${approvalStatus})`);
   }
+  lines.push(...remoteLines(report));
   for (const note of report.notes ?? []) lines.push(`Note: ${note}`);
   if (page !== null) lines.push(`Web UI: ${page}`);
   return lines;
+}
+
+/** Of each job of SageMaker: what it came to, and where it is in the AWS console. */
+function remoteLines({ steps }: RunReport): string[] {
+  return steps.flatMap(({ name, jobName, remote }) => {
+    if (!remote) return [];
+    const facts = [remoteStatus(remote), billing(remote), remote.arn ?? jobName ?? ''];
+    const line = `${name}: ${facts.filter((fact) => fact !== '').join(', ')}`;
+    return remote.consoleUrl === null ? [line] : [line, `  ${remote.consoleUrl}`];
+  });
 }

@@ -4,8 +4,8 @@ import type { Tell } from '../output.ts';
 import type { Line } from '../server/patience.ts';
 import type { Session } from '../server/session.ts';
 import { awaitEnding, queryReport } from './ending.ts';
+import { readNews, type News, type Phases } from './phases.ts';
 import { hasWorker } from './workers.ts';
-import { readPhases, type Phases } from './phases.ts';
 import { closedReport, type RunRef } from './report.ts';
 
 const noPhases: Phases = new Map();
@@ -30,7 +30,8 @@ export async function followRun({ line, run, taskQueue, show, tell }: FollowOpti
     () => 'ended' as const,
   );
   const ask = () => queryReport(line.session.client, run).catch(() => null);
-  const phasesOf = (report: RunReport) => readPhases(line.session.client, run, report).catch(() => noPhases);
+  const newsOf = (report: RunReport) =>
+    readNews(line.session.client, run, report).catch((): News => ({ phases: noPhases, report }));
   const begun = Date.now();
   let warned = false;
   for (;;) {
@@ -38,9 +39,9 @@ export async function followRun({ line, run, taskQueue, show, tell }: FollowOpti
     if (answer === 'ended') break;
     if (answer !== null) {
       last = answer;
-      const phases = await Promise.race([ended, phasesOf(answer)]);
-      if (phases === 'ended') break;
-      show(answer, phases);
+      const news = await Promise.race([ended, newsOf(answer)]);
+      if (news === 'ended') break;
+      show(news.report, news.phases);
     } else if (!warned && last === null && Date.now() - begun > workerPatienceMs) {
       warned = await warnWithoutWorker(line.session, taskQueue, tell);
     }

@@ -1,9 +1,12 @@
 import type { Client } from '@temporalio/client';
 import type { Json } from '../../core/expressions.ts';
 import { decide, type Reading, type Rule } from '../../core/gate.ts';
+import type { JobKind } from '../../core/jobs.ts';
 import { gateRule, type Pipeline } from '../../core/pipeline.ts';
+import { announcedJob, remoteJob } from '../../core/remote-job.ts';
 import { decided, newReport, opened, withStep } from '../../core/run-report.ts';
 import type { RunReport, StepName, StepStatus } from '../../core/run.ts';
+import type { ResolvedSession } from '../../core/session.ts';
 import { decodeAll } from './payloads.ts';
 import type { RunRef } from './report.ts';
 
@@ -29,7 +32,8 @@ interface Input {
   pipeline?: Pipeline;
   name?: string;
   engine?: string;
-  request?: { body: { TransformOutput?: { S3OutputPath: string } } };
+  session?: ResolvedSession | null;
+  request?: { kind: JobKind; body: { TransformOutput?: { S3OutputPath: string } } };
 }
 
 interface Begun {
@@ -69,7 +73,9 @@ export async function reportFromHistory(client: Client, { workflowId, runId }: R
     if (end === null || work === undefined) continue;
     const [result] = await decodeAll(client, end.payloads);
     report = { ...report, ...changeAtEnd(report, work, end.status, timeOf(event)) };
-    if (end.status === 'succeeded') report = { ...report, ...resultOf(work, result as Json, rule) };
+    if (end.status === 'succeeded') {
+      report = { ...report, ...resultOf(work, result as Json, rule), ...remoteOf(report, work, result) };
+    }
   }
   return report;
 }
@@ -77,12 +83,15 @@ export async function reportFromHistory(client: Client, { workflowId, runId }: R
 function startOf(report: RunReport, { type, input, startedAt }: Begun): Partial<RunReport> {
   const step = steps[type];
   if (step === undefined) return {};
+  const { engine = null, name = null, session, request } = input ?? {};
+  const isRemote = engine === 'sagemaker' && session && request && name !== null;
   return withStep(report, step, {
     status: 'running',
     startedAt: new Date(startedAt).toISOString(),
     seconds: null,
-    engine: input?.engine ?? null,
-    jobName: input?.name ?? null,
+    engine,
+    jobName: name,
+    ...(isRemote && { remote: announcedJob(session, request.kind, name) }),
   });
 }
 
@@ -108,6 +117,15 @@ function resultOf({ type, input }: Begun, result: Json, rule: Rule | null): Part
     default:
       return {};
   }
+}
+
+/** What SageMaker said at the end of a job, to the activity that saw to it or the one that stopped it. */
+function remoteOf(report: RunReport, { type, input }: Begun, result: unknown): Partial<RunReport> {
+  const step = report.steps.find(({ jobName }) => jobName !== null && jobName === input?.name);
+  const told = remoteJob.safeParse(
+    type === 'stopJob' ? result : (result as { remote?: unknown } | null)?.remote,
+  );
+  return step && told.success ? withStep(report, step.name, { remote: told.data }) : {};
 }
 
 interface End {

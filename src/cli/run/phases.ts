@@ -1,6 +1,8 @@
 import type { Client } from '@temporalio/client';
 import { z } from 'zod';
-import type { RunReport } from '../../core/run.ts';
+import { remoteJob } from '../../core/remote-job.ts';
+import { withStep } from '../../core/run-report.ts';
+import { stepNames, type RunReport } from '../../core/run.ts';
 import { decodeAll } from './payloads.ts';
 import type { RunRef } from './report.ts';
 
@@ -11,34 +13,44 @@ import type { RunRef } from './report.ts';
 export type Phases = ReadonlyMap<string, string>;
 
 /** As `activities/run-job.ts` tells them with each heartbeat. */
-const heartbeat = z.object({ phase: z.string() });
+const heartbeat = z.object({ phase: z.string(), remote: remoteJob.optional() });
 
-/** Asks the server, for the workflow hears neither of heartbeats nor of attempts. Empty if nothing is under way. */
-export async function readPhases(
+/** What the server knows of a run beyond its report. */
+export interface News {
+  phases: Phases;
+  /** With what SageMaker says of jobs that are under way. */
+  report: RunReport;
+}
+
+/** Asks the server, for the workflow hears neither of heartbeats nor of attempts. */
+export async function readNews(
   client: Client,
   { workflowId, runId }: RunRef,
   report: RunReport,
-): Promise<Phases> {
+): Promise<News> {
   const running = new Set<string>(
     report.steps.filter(({ status }) => status === 'running').map(({ name }) => name),
   );
   const isBefore = report.outcome === 'running' && report.steps.every(({ startedAt }) => startedAt === null);
-  if (running.size === 0 && !isBefore) return new Map();
-  const { raw } = await client.workflow.getHandle(workflowId, runId).describe();
   const phases = new Map<string, string>();
+  const latest = { ...report };
+  if (running.size === 0 && !isBefore) return { phases, report: latest };
+  const { raw } = await client.workflow.getHandle(workflowId, runId).describe();
   for (const { activityId, activityType, attempt, heartbeatDetails, lastFailure } of raw.pendingActivities ??
     []) {
     const step = stepOf(activityId ?? '', activityType?.name ?? '');
     if (step !== 'prepare' && !running.has(step)) continue;
     const [details] = await decodeAll(client, heartbeatDetails?.payloads ?? []);
-    const told = heartbeat.safeParse(details);
+    const told = heartbeat.safeParse(details).data;
     const parts = [
-      ...(told.success ? [told.data.phase] : []),
+      ...(told ? [told.phase] : []),
       ...((attempt ?? 1) > 1 ? [`attempt ${attempt}${afterFailure(lastFailure?.message)}`] : []),
     ];
     if (parts.length > 0) phases.set(step, parts.join('; ').replace(/\s+/g, ' '));
+    const name = stepNames.find((known) => known === step);
+    if (told?.remote && name) Object.assign(latest, withStep(latest, name, { remote: told.remote }));
   }
-  return phases;
+  return { phases, report: latest };
 }
 
 const afterFailure = (message: string | null | undefined) => (message ? `, after: ${message}` : '');

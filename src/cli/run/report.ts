@@ -1,5 +1,6 @@
 import { SluiceError } from '../../core/errors.ts';
 import { newReport } from '../../core/run-report.ts';
+import { spotSavings } from '../../core/remote-job.ts';
 import type { Outcome, RunReport, StepReport } from '../../core/run.ts';
 import { exitCodeOf, exitCodes, explain, isWrongInput } from '../errors.ts';
 
@@ -75,13 +76,7 @@ export function jsonOf(run: RunRef | null, report: RunReport) {
       comparison: metric.comparison,
       threshold: metric.threshold,
     },
-    steps: report.steps.map(({ name, status, engine, jobName, seconds }) => ({
-      name,
-      status,
-      engine,
-      jobName,
-      seconds,
-    })),
+    steps: report.steps.map(stepJson),
     model,
     transform,
     modelPackage: modelPackage && {
@@ -90,6 +85,29 @@ export function jsonOf(run: RunRef | null, report: RunReport) {
       approvalStatus: modelPackage.approvalStatus,
     },
     ...(failure && { failure: { code: failure.code, message: failure.message } }),
+  };
+}
+
+/** Jobs of SageMaker have one key more. */
+function stepJson({ name, status, engine, jobName, seconds, remote }: StepReport) {
+  const saved = remote && spotSavings(remote);
+  return {
+    name,
+    status,
+    engine,
+    jobName,
+    seconds,
+    ...(remote && {
+      remote: {
+        arn: remote.arn,
+        consoleUrl: remote.consoleUrl,
+        status: remote.status,
+        secondaryStatus: remote.secondaryStatus,
+        billableSeconds: remote.billableSeconds,
+        trainingSeconds: remote.trainingSeconds,
+        spotSavings: saved === undefined || saved === null ? null : Math.round(saved * 1000) / 1000,
+      },
+    }),
   };
 }
 

@@ -1,6 +1,7 @@
 import { createLogUpdate } from 'log-update';
 import pc from 'picocolors';
 import { comparisons } from '../../core/gate.ts';
+import { billing, remoteStatus } from '../../core/remote-job.ts';
 import type { RunReport, StepReport } from '../../core/run.ts';
 import { alignColumns, printable, type Tell } from '../output.ts';
 import { kindOf, type Phases } from './phases.ts';
@@ -106,8 +107,9 @@ export function tableOf(report: RunReport, now: number, phases: Phases): string[
       step.status,
       step.engine ?? '',
       elapsed(step, now),
-      step.jobName ?? '',
-      phaseCell(step, phases),
+      // A name of SageMaker fills the line, and its ARN stands below the table.
+      step.remote ? '' : (step.jobName ?? ''),
+      lastCell(step, phases),
     ]),
   );
   const before = phases.get('prepare');
@@ -118,7 +120,9 @@ export function tableOf(report: RunReport, now: number, phases: Phases): string[
   return report.metric === null ? lines : [...lines, '', gateLine(report)];
 }
 
-function phaseCell({ name, status }: StepReport, phases: Phases): string {
+/** What is being done; of a job of SageMaker that is over, what it cost. */
+function lastCell({ name, status, remote }: StepReport, phases: Phases): string {
+  if (remote && status !== 'running') return billing(remote) || remoteStatus(remote);
   const phase = phases.get(name);
   return status !== 'running' || phase === undefined || phase === 'running' ? '' : phase;
 }

@@ -1,6 +1,6 @@
 import type { LogsApi } from '../../aws/cloudwatch-logs.ts';
+import { logConsoleUrl, logGroup } from '../../core/console.ts';
 import { shownLine } from '../local/log-tail.ts';
-import { logConsoleUrl, logGroup } from './console.ts';
 import type { Description } from './descriptions.ts';
 import type { JobKind } from './requests.ts';
 

@@ -1,5 +1,6 @@
-import type { EndedJobState, JobFailureCode, JobState, RemoteJob } from '../../core/jobs.ts';
-import { jobConsoleUrl } from './console.ts';
+import type { EndedJobState, JobFailureCode, JobState } from '../../core/jobs.ts';
+import type { RemoteJob } from '../../core/remote-job.ts';
+import { jobConsoleUrl } from '../../core/console.ts';
 import type { Description } from './descriptions.ts';
 import type { JobKind } from './requests.ts';
 

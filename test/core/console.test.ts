@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { jobConsoleUrl, logConsoleUrl } from '../../../src/engines/sagemaker/console.ts';
+import { jobConsoleUrl, logConsoleUrl } from '../../src/core/console.ts';
 
 const arn = (partition: string, region: string, resource: string) =>
   `arn:${partition}:sagemaker:${region}:123456789012:${resource}`;

@@ -1,4 +1,4 @@
-import type { JobKind } from './requests.ts';
+import type { JobKind } from './jobs.ts';
 
 /** Of the partitions whose console is public. */
 const domains: Record<string, string> = {
