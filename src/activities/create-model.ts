@@ -20,7 +20,8 @@ export async function createModel(
   const signal = Context.current().cancellationSignal;
   await deps.repackModel(uris, session, signal);
   for (const { mode, body } of models) {
-    if (mode === 'sagemaker' && session !== null) await deps.cloud(session).registry.createModel(name, body);
+    if (mode === 'sagemaker' && session !== null)
+      await deps.cloud(session).registry.createModel(name, body, signal);
     else await deps.registry.createModel(name, await withLocalData(deps, body, session, signal));
   }
   return { modelName: name };

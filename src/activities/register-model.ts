@@ -1,3 +1,4 @@
+import { Context } from '@temporalio/activity';
 import type { ModelPackageRequest } from '../core/registry.ts';
 import type { ResolvedSession } from '../core/session.ts';
 import type { Dependencies } from './dependencies.ts';
@@ -14,6 +15,9 @@ export async function registerModel(
   { session, ...request }: ModelPackageRequest & { session: ResolvedSession | null },
 ): Promise<RegisteredModel> {
   const registry = session === null ? deps.registry : deps.cloud(session).registry;
-  const { group, version, approvalStatus } = await registry.register(request);
+  const { group, version, approvalStatus } = await registry.register(
+    request,
+    Context.current().cancellationSignal,
+  );
   return { group, version, approvalStatus };
 }

@@ -64,6 +64,7 @@ export async function handle(emulator: Emulator, request: Request): Promise<Answ
     committed: progress.committed,
     faults: progress.faults.map(({ fault }) => fault),
     realTime: Date.now(),
+    signedAt: progress.signer?.signedAt ?? null,
   });
   // The ledger says when it was done; a slow answer only arrives later.
   for (const fault of progress.faults) if (fault.fault === 'slow') await sleep(fault.seconds * 1000);

@@ -27,8 +27,13 @@ export interface RequestEntry extends Common {
   committed: boolean;
   /** Kinds of the faults that this call met. */
   faults: readonly string[];
-  /** The real time, in milliseconds since 1970: rates of calls are measured by it. */
+  /** The real time, in milliseconds since 1970. */
   realTime: number;
+  /**
+   * When the caller signed it, by its own real clock, to the second: rates of calls are measured by it, however long they were on
+   * their way. Null: it had no signature.
+   */
+  signedAt: string | null;
 }
 
 /** A job came into a state. */

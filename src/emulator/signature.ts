@@ -8,10 +8,13 @@ export type Service = 'sagemaker' | 'sts' | 'logs';
 export interface Signer {
   accessKey: string;
   region: string;
+  /** When, by the clock of the caller: ISO 8601, to the second. */
+  signedAt: string;
 }
 
 const form =
   /^AWS4-HMAC-SHA256 Credential=([A-Za-z0-9_]+)\/(\d{8})\/([a-z0-9-]+)\/([a-z0-9-]+)\/aws4_request, ?SignedHeaders=([a-z0-9;_-]+), ?Signature=[0-9a-f]{64}$/;
+const amzDate = /^(\d{4})(\d{2})(\d{2})T(\d{2})(\d{2})(\d{2})Z$/;
 
 /**
  * Checks that a request carries a Signature Version 4 of the right form and scope. The signature itself is not computed: the
@@ -31,12 +34,12 @@ export function checkSignature(headers: IncomingHttpHeaders, service: Service): 
     );
   if (scope !== service) throw invalid(`Credential should be scoped to correct service: '${service}'.`);
   const time = headers['x-amz-date'];
-  if (typeof time !== 'string' || !/^\d{8}T\d{6}Z$/.test(time) || !time.startsWith(date))
+  if (typeof time !== 'string' || !amzDate.test(time) || !time.startsWith(date))
     throw invalid('The date in the credential scope does not match the date in the X-Amz-Date header');
   const names = signed.split(';');
   if (!names.includes('host') || !names.includes('x-amz-date'))
     throw invalid("'Host' and 'X-Amz-Date' must be among the signed headers");
-  return { accessKey, region };
+  return { accessKey, region, signedAt: time.replace(amzDate, '$1-$2-$3T$4:$5:$6Z') };
 }
 
 const invalid = (message: string) => new AwsError('InvalidSignatureException', message, 403);

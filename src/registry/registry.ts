@@ -4,9 +4,9 @@ import type { ModelPackage, ModelPackageRequest } from '../core/registry.ts';
 /** Models and their versions. */
 export interface Registry {
   /** Keeps a model under its name; the same model again is no error. @throws SluiceError `SpecMismatch` for another one. */
-  createModel(name: string, model: ModelBody): Promise<void>;
+  createModel(name: string, model: ModelBody, signal?: AbortSignal): Promise<void>;
   /** Adds a version to the group, or returns the one that this client token made. */
-  register(request: ModelPackageRequest): Promise<RegisteredVersion>;
+  register(request: ModelPackageRequest, signal?: AbortSignal): Promise<RegisteredVersion>;
 }
 
 export interface RegisteredVersion {

@@ -13,18 +13,19 @@ type Operation =
   | 'CreateModelPackage';
 
 /** Sends a request to SageMaker, and again where it had no answer: all of them may be repeated. */
-export type RegistryCall = (request: {
-  operation: Operation;
-  input: Record<string, unknown>;
-}) => Promise<Record<string, unknown>>;
+export type RegistryCall = (
+  request: { operation: Operation; input: Record<string, unknown> },
+  options?: { signal?: AbortSignal | undefined },
+) => Promise<Record<string, unknown>>;
 
 const groupPollMs = 2000;
 const groupPatienceMs = 120_000;
 
 /** Models and model packages of Amazon SageMaker. */
-export function createSageMakerRegistry(call: RegistryCall): Registry {
+export function createSageMakerRegistry(send: RegistryCall): Registry {
   return {
-    async createModel(name, model) {
+    async createModel(name, model, signal) {
+      const call: RegistryCall = (request) => send(request, { signal });
       try {
         await call({ operation: 'CreateModel', input: { ModelName: name, ...model } });
       } catch (error) {
@@ -41,8 +42,9 @@ export function createSageMakerRegistry(call: RegistryCall): Registry {
       }
     },
 
-    async register(request) {
-      await ensureGroup(call, groupRequest(request));
+    async register(request, signal) {
+      const call: RegistryCall = (asked) => send(asked, { signal });
+      await ensureGroup(call, groupRequest(request), signal);
       const answer = await call({ operation: 'CreateModelPackage', input: packageRequest(request) });
       const arn = String(answer.ModelPackageArn);
       return {
@@ -80,7 +82,11 @@ function contains(found: unknown, wanted: unknown): boolean {
 }
 
 /** A group takes versions once it is completed. Several runs may make it at once. */
-async function ensureGroup(call: RegistryCall, request: ReturnType<typeof groupRequest>): Promise<void> {
+async function ensureGroup(
+  call: RegistryCall,
+  request: ReturnType<typeof groupRequest>,
+  signal?: AbortSignal,
+): Promise<void> {
   const { ModelPackageGroupName: name } = request;
   const look = () => lookFor(call, 'DescribeModelPackageGroup', { ModelPackageGroupName: name });
   let found = await look();
@@ -101,6 +107,6 @@ async function ensureGroup(call: RegistryCall, request: ReturnType<typeof groupR
       );
     }
     found = null;
-    await sleep(groupPollMs);
+    await sleep(groupPollMs, undefined, { ...(signal && { signal }) });
   }
 }

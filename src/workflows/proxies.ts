@@ -26,7 +26,7 @@ export const shortActivities = proxyActivities<Activities>({
   scheduleToCloseTimeout: '10 minutes',
 });
 
-/** What takes as long as there are bytes, or a job to wait for. */
+/** What takes as long as there are bytes, or a job or AWS to wait for: a run that was paid for outlasts an hour of its throttling. */
 export const longActivities = proxyActivities<Activities>({
   ...common,
   startToCloseTimeout: '2 hours',

@@ -6,7 +6,7 @@ import * as plan from '../core/plan.ts';
 import { modelArtifactUri, reportUri, transformOutputUri } from '../core/run-places.ts';
 import { runJobStep } from './job-step.ts';
 import type { Run } from './open-run.ts';
-import { longActivities, shortActivities } from './proxies.ts';
+import { longActivities } from './proxies.ts';
 
 /** A model that was created: its name, and the body of `CreateModel` in the mode of the run. */
 interface CreatedModel {
@@ -34,7 +34,7 @@ export async function evaluate(run: Run, artifactUri: string): Promise<void> {
 export async function readMetric(run: Run): Promise<Reading> {
   const { metric } = run.rule;
   return run.progress.step('condition', withoutJob, () =>
-    shortActivities.readReport.executeWithOptions(
+    longActivities.readReport.executeWithOptions(
       { activityId: 'condition', summary: describeRule(run.rule) },
       [{ uri: reportUri(run.plan), metric, session: run.plan.session }],
     ),
@@ -89,7 +89,7 @@ export async function registerModel(run: Run, model: CreatedModel, value: number
     ),
   };
   const modelPackage = await run.progress.step('register', withoutJob, async () =>
-    shortActivities.registerModel.executeWithOptions({ activityId: 'register', summary: register.group }, [
+    longActivities.registerModel.executeWithOptions({ activityId: 'register', summary: register.group }, [
       {
         ...register,
         pipeline: pipeline.name,

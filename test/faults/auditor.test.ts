@@ -1,54 +1,63 @@
 import { describe, expect, it } from 'vitest';
 import type { Entry } from '../../src/emulator/ledger.ts';
-import { audit, mostWithin, type AuditedRun, type Evidence } from './auditor.ts';
+import { audit, mostWithin } from './auditor.ts';
+import type { AuditedRun, Evidence } from './evidence.ts';
 
 const runId = '0f8c3c1e-5f0a-4c0e-9d3a-7c1b2e4d6f80';
 const id = runId.replaceAll('-', '');
 const train = `small-train-${id}`;
 
+const time = (seconds: number) => new Date(1_700_000_000_000 + seconds * 1000).toISOString();
 const good: AuditedRun = {
   runId,
   status: 'COMPLETED',
+  closedAt: time(100),
+  wasCancelled: false,
   code: null,
   metric: 6,
   threshold: 7,
   reported: 6,
   jobsAllowed: 1,
+  steps: ['train'],
+  replayProblem: null,
 };
 
 let seq = 0;
-const time = (seconds: number) => new Date(1_700_000_000_000 + seconds * 1000).toISOString();
-const created = (name: string, seconds = 0): Entry => ({
+const asked = (operation: string, name: string | null, seconds = 0, changes: object = {}): Entry => ({
   event: 'request',
   seq: ++seq,
   time: time(seconds),
   service: 'sagemaker',
-  operation: 'CreateTrainingJob',
+  operation,
   name,
   input: {},
   region: 'us-east-1',
-  accessKey: null,
+  accessKey: 'WORKER',
   requestId: `${seq}`,
   status: 200,
   error: null,
-  committed: true,
+  committed: false,
   faults: [],
   realTime: 0,
+  signedAt: time(seconds),
+  ...changes,
 });
-const became = (name: string, status: string): Entry => ({
+const created = (name: string, seconds = 0) => asked('CreateTrainingJob', name, seconds, { committed: true });
+const became = (name: string, status: string, reason: string | null = null, seconds = 0): Entry => ({
   event: 'transition',
   seq: ++seq,
-  time: time(0),
+  time: time(seconds),
   kind: 'Training',
   name,
   region: 'us-east-1',
   status,
   secondaryStatus: status,
-  reason: null,
+  reason,
 });
+const whole = [created(train), became(train, 'InProgress'), became(train, 'Completed')];
 
 const evidence = (changes: Partial<Evidence> = {}): Evidence => ({
-  ledger: [created(train), became(train, 'InProgress'), became(train, 'Completed')],
+  ledger: whole,
   packages: [{ group: 'small', version: 1, runId }],
   runs: [good],
   notifications: [],
@@ -60,13 +69,36 @@ const evidence = (changes: Partial<Evidence> = {}): Evidence => ({
     models: [{ key: 'model.tar.gz', damage: null }],
     unfinished: [],
   },
-  rates: { create: { perSecond: 1, burst: 1 }, describe: { perSecond: 10, burst: 10 } },
-  workers: 1,
+  rates: {
+    create: { perSecond: 1, burst: 1 },
+    describe: { perSecond: 10, burst: 10 },
+    others: { perSecond: 4, burst: 4 },
+  },
+  speed: 1,
+  workers: { atOnce: 1, inAll: 1 },
+  lastKill: null,
+  operator: 'OPERATOR',
   ...changes,
 });
 const changed = (change: Partial<AuditedRun>): Partial<Evidence> => ({ runs: [{ ...good, ...change }] });
-const failed: Partial<AuditedRun> = { status: 'FAILED', code: 'JobFailed' };
-const told = (code: string) => ({ deduplicationKey: runId, code });
+const told = (code: string | null) => ({ deduplicationKey: runId, code });
+/** A run that failed as it should: nothing is wrong with it. */
+const failed = (code: string, changes: Partial<Evidence> = {}): Partial<Evidence> => ({
+  ...changed({ status: 'FAILED', code, metric: null }),
+  packages: [],
+  notifications: [told(code)],
+  ...changes,
+});
+const storage = (change: Partial<Evidence['storage']>): Partial<Evidence> => ({
+  storage: { ...evidence().storage, ...change },
+});
+const unfinished = [{ key: 'm', initiated: time(5) }];
+const reason = (words: string) => [...whole.slice(0, 2), became(train, 'Failed', words)];
+const broke = reason('AlgorithmError: exit code: 1');
+const vanished = asked('DescribeTrainingJob', train, 1, { faults: ['vanish'] });
+const often = (operation: string, count: number, changes: object = {}) => ({
+  ledger: [...whole, ...Array.from({ length: count }, () => asked(operation, null, 1, changes))],
+});
 
 describe('the auditor', () => {
   it('finds nothing wrong with a good run', () => {
@@ -74,39 +106,71 @@ describe('the auditor', () => {
   });
 
   it.each<[string, Partial<Evidence>]>([
-    ['I1: 2 jobs', { ledger: [created(train), created(train)] }],
-    ['I1: 2 jobs', { ledger: [created(train), created(`${train}-2`)] }],
-    ['ran at once', { ledger: [became(train, 'InProgress'), became(`${train}-2`, 'InProgress')] }],
-    ['belongs to no run', { ledger: [created('small-train-00000000000000000000000000000000')] }],
-    ['I2', { ledger: [became(train, 'InProgress')] }],
-    ['I2', { ledger: [became(train, 'Stopping')] }],
-    ['I3: 2 versions', { packages: [1, 2].map((version) => ({ group: 'small', version, runId })) }],
-    ['I3: 0 versions', { packages: [] }],
-    ['I3: 1 versions', { ...changed(failed), notifications: [told('JobFailed')] }],
-    ['I4', changed({ threshold: 5 })],
-    ['I4', changed({ metric: 5 })],
-    ['I4', { ...changed({ status: 'FAILED', code: 'QualityGateRejected' }) }],
-    ['I5', { storage: { ...evidence().storage, models: [{ key: 'm', damage: 'unexpected end of file' }] } }],
-    ['I5', { storage: { ...evidence().storage, unfinished: ['m'] } }],
-    ['I5', { storage: { ...evidence().storage, keys: [] } }],
-    ['I6', { ...changed(failed), packages: [] }],
-    ['I6', { ...changed(failed), packages: [], notifications: [told('JobStopped')] }],
-    ['I6', { notifications: [told('JobFailed')] }],
-    ['I7', { ...changed({ status: null }), packages: [] }],
-    ['I9', { ledger: Array.from({ length: 12 }, (_, at) => created(`a-${at}`, at / 2)) }],
-  ])('says %s of %j', (problem, changes) => {
-    expect(audit(evidence(changes)).join('\n')).toContain(problem);
+    ['a job that failed', failed('JobFailed', { ledger: broke })],
+    [
+      'a full quota',
+      failed(
+        'QuotaExceeded',
+        often('CreateTrainingJob', 1, { name: train, error: { code: 'ResourceLimitExceeded', message: '' } }),
+      ),
+    ],
+    [
+      'a job stopped by hand',
+      failed('JobStopped', often('StopTrainingJob', 1, { name: train, accessKey: 'OPERATOR' })),
+    ],
+    ['a job that a fault took away', failed('JobLost', { ledger: [created(train), vanished] })],
+    ['one that is made anew then', { ledger: [created(train), vanished, ...whole] }],
+    [
+      'a run that was told to end',
+      { ...changed({ status: 'CANCELED', wasCancelled: true, metric: null }), packages: [] },
+    ],
+    ['an upload that a killed worker began', { ...storage({ unfinished }), lastKill: time(6) }],
+    ['being told that a run was accepted', { notifications: [told(null), told(null)] }],
+    [
+      'being told twice',
+      failed('JobFailed', { ledger: broke, notifications: [told('JobFailed'), told('JobFailed')] }),
+    ],
+  ])('finds nothing wrong with %s', (_what, changes) => {
+    expect(audit(evidence(changes))).toEqual([]);
   });
 
-  it('lets a job that a fault took away have no end', () => {
-    const vanished = {
-      ...created(train),
-      operation: 'DescribeTrainingJob',
-      committed: false,
-      faults: ['vanish'],
-    };
-    const ledger = [became(train, 'InProgress'), vanished as Entry];
-    expect(audit(evidence({ ledger }))).toEqual([]);
+  it.each<[string, Partial<Evidence>]>([
+    ['I1: 2 jobs', { ledger: [...whole, ...whole] }],
+    ['I1: 2 jobs', { ledger: [...whole, created(`${train}-2`), became(`${train}-2`, 'Completed')] }],
+    ['was made while', { ledger: [created(train), created(`${train}-2`)] }],
+    ['belongs to no run', { ledger: [...whole, created('small-train-00000000000000000000000000000000')] }],
+    ['I2', { ledger: [created(train)] }],
+    ['I2', { ledger: [created(train), became(train, 'Stopping')] }],
+    ['I2', { ledger: [created(train), became(train, 'Completed', null, 101)] }],
+    ['I3: 2 versions', { packages: [1, 2].map((version) => ({ group: 'small', version, runId })) }],
+    ['I3: 0 versions', { packages: [] }],
+    ['I3: 1 versions', failed('JobFailed', { ledger: broke, packages: evidence().packages })],
+    ['I4', changed({ threshold: 5 })],
+    ['I4', changed({ metric: 5 })],
+    ['I4', changed({ reported: null, metric: null })],
+    ['I4', failed('QualityGateRejected')],
+    ['I4', failed('QualityGateUndecidable')],
+    ['I5', storage({ models: [{ key: 'm', damage: 'unexpected end of file' }] })],
+    ['I5', storage({ unfinished })],
+    ['I5', { ...storage({ unfinished }), lastKill: time(4) }],
+    ['I5', storage({ keys: [] })],
+    ['I6', failed('JobFailed', { ledger: broke, notifications: [] })],
+    ['I6', failed('JobFailed', { ledger: broke, notifications: [told('JobStopped')] })],
+    ['I6', failed('JobFailed', { ledger: broke, notifications: [told('JobFailed'), told('JobStopped')] })],
+    ['I6', { notifications: [told('JobFailed')] }],
+    ['I7', { ...changed({ status: null, closedAt: null }), packages: [] }],
+    ['I7', { ...changed({ status: 'CANCELED' }), packages: [] }],
+    ['I7', { ledger: broke }],
+    ['I7', failed('JobFailed')],
+    ['I7', failed('JobStopped')],
+    ['I7', failed('ServiceUnavailable')],
+    ['I8', changed({ replayProblem: 'no such timer' })],
+    ['I9', often('CreateTrainingJob', 8)],
+    ['I9', often('DescribeTrainingJob', 71)],
+    ['I9', often('CreateModel', 29)],
+    ['I9', often('ListTrainingJobs', 1)],
+  ])('says %s of %j', (problem, changes) => {
+    expect(audit(evidence(changes)).join('\n')).toContain(problem);
   });
 
   it('counts the fullest window', () => {

@@ -1,122 +1,61 @@
-import type { Entry, RequestEntry, TransitionEntry } from '../../src/emulator/ledger.ts';
-
-/** What the world outside of Sluice has to say when everything is over; nothing of it comes from a worker. */
-export interface Evidence {
-  /** What was asked of SageMaker, and what its jobs did. */
-  ledger: readonly Entry[];
-  /** Every version of every model package group, with the run that its metadata names. */
-  packages: readonly { group: string; version: number; runId: string }[];
-  runs: readonly AuditedRun[];
-  /** What the receiver of notifications was told, one entry a delivery. */
-  notifications: readonly { deduplicationKey: string; code: string }[];
-  storage: {
-    /** Keys of objects below the runs of the pipeline. */
-    keys: readonly string[];
-    /** Models that were opened: the key, and why it could not be read to its end, if so. */
-    models: readonly { key: string; damage: string | null }[];
-    /** Keys of multipart uploads that were neither completed nor aborted. */
-    unfinished: readonly string[];
-  };
-  /** Calls a second, of SageMaker's time, that one worker may make, and how many at once after a rest. */
-  rates: { create: Rate; describe: Rate };
-  /** How many workers there were in all: each begins with a bucket of its own. */
-  workers: number;
-}
-
-export interface Rate {
-  perSecond: number;
-  burst: number;
-}
-
-export interface AuditedRun {
-  runId: string;
-  /** Temporal's word; null: it is still open. */
-  status: 'COMPLETED' | 'FAILED' | 'CANCELED' | 'TERMINATED' | null;
-  /** Of the failure that it ended with. */
-  code: string | null;
-  metric: number | null;
-  threshold: number;
-  /** What the scripted report says. */
-  reported: number;
-  /** Jobs that the file allows for each step: one, and as many as `jobRetries` says. */
-  jobsAllowed: number;
-}
+import { budgets, type AuditedRun, type Evidence, type Rate } from './evidence.ts';
+import { compact, isOver, jobLives, requestsIn, type JobLife } from './job-lives.ts';
 
 /** What is wrong, one line each, with the invariant that it breaks (I1 to I9). Empty: nothing. */
 export function audit(evidence: Evidence): string[] {
+  const jobs = jobLives(evidence.ledger);
   return [
-    ...oneJobAStep(evidence),
-    ...noJobLeft(evidence),
+    ...oneJobAStep(jobs, evidence),
+    ...noJobLeft(jobs, evidence),
     ...oneVersionARun(evidence),
     ...gateAsMeasured(evidence),
     ...wholeOutputs(evidence),
     ...oneNotificationAnEnd(evidence),
-    ...everyRunEnds(evidence),
+    ...endedForAReason(jobs, evidence),
+    ...replayed(evidence),
     ...withinTheRates(evidence),
   ];
 }
 
-/** The run of a job is the last part of its name: `<pipeline>-<step>-<run id>[-<attempt>]`. */
-const jobPattern = /^(?<stepKey>.+-[0-9a-f]{32})(?:-\d)?$/;
-const compact = (runId: string) => runId.replaceAll('-', '');
-
-const requestsIn = (ledger: readonly Entry[]) =>
-  ledger.filter((entry): entry is RequestEntry => entry.event === 'request');
-const transitionsIn = (ledger: readonly Entry[]) =>
-  ledger.filter((entry): entry is TransitionEntry => entry.event === 'transition');
-const isOver = (status: string) => ['Completed', 'Failed', 'Stopped'].includes(status);
+const ofRun = (jobs: readonly JobLife[], { runId }: AuditedRun) =>
+  jobs.filter(({ stepKey }) => stepKey.endsWith(compact(runId)));
 
 /** I1: at most one live job of a run's step, and no more in all than the file allows. */
-function oneJobAStep({ ledger, runs }: Evidence): string[] {
-  const problems: string[] = [];
-  const made = new Map<string, number>();
-  const live = new Map<string, Set<string>>();
-  for (const entry of ledger) {
-    if (entry.event === 'request' && /^Create.*Job$/.test(entry.operation) && entry.committed) {
-      const key = stepOf(entry.name);
-      made.set(key, (made.get(key) ?? 0) + 1);
-    }
-    if (entry.event !== 'transition') continue;
-    const key = stepOf(entry.name);
-    const names = live.get(key) ?? new Set<string>();
-    live.set(key, names);
-    if (isOver(entry.status)) names.delete(entry.name);
-    else names.add(entry.name);
-    if (names.size > 1) problems.push(`I1: ${[...names].join(' and ')} ran at once`);
-  }
-  for (const [key, count] of made) {
-    const run = runs.find(({ runId }) => key.endsWith(compact(runId)));
-    if (run === undefined) problems.push(`I1: ${key} belongs to no run`);
+function oneJobAStep(jobs: readonly JobLife[], { runs }: Evidence): string[] {
+  const problems = jobs
+    .filter(({ beside }) => beside.length > 0)
+    .map(({ name, beside }) => `I1: ${name} was made while ${beside.join(' and ')} ran`);
+  for (const stepKey of new Set(jobs.map((job) => job.stepKey))) {
+    const run = runs.find(({ runId }) => stepKey.endsWith(compact(runId)));
+    // Who finds a job gone that was there may make it anew, under its name.
+    const count = jobs.filter((job) => job.stepKey === stepKey && !job.isGone).length;
+    if (run === undefined) problems.push(`I1: ${stepKey} belongs to no run`);
     else if (count > run.jobsAllowed)
-      problems.push(`I1: ${count} jobs of ${key}, where ${run.jobsAllowed} are allowed`);
+      problems.push(`I1: ${count} jobs of ${stepKey}, where ${run.jobsAllowed} are allowed`);
   }
   return problems;
 }
 
-const stepOf = (name: string | null) => jobPattern.exec(name ?? '')?.groups?.stepKey ?? name ?? '';
-
-/** I2: with all runs closed, every job is over. */
-function noJobLeft({ ledger, runs }: Evidence): string[] {
-  const last = new Map<string, string>();
-  for (const { name, status } of transitionsIn(ledger)) last.set(name, status);
-  const open = runs.filter(({ status }) => status === null).map(({ runId }) => compact(runId));
-  return [...last]
-    .filter(([name, status]) => !isOver(status) && !isForgotten(ledger, name))
-    .filter(([name]) => !open.some((runId) => name.includes(runId)))
-    .map(([name, status]) => `I2: ${name} is left ${status}`);
+/** I2: when a run is closed, its jobs are over. */
+function noJobLeft(jobs: readonly JobLife[], { runs }: Evidence): string[] {
+  return runs.flatMap((run) => {
+    if (run.closedAt === null) return [];
+    const closed = Date.parse(run.closedAt);
+    return ofRun(jobs, run).flatMap((job) => {
+      if (!isOver(job)) return [`I2: ${job.name} is left ${job.status}, its run ${run.status}`];
+      const late = (Date.parse(job.since) - closed) / 1000;
+      return late > 0 && !job.isGone ? [`I2: ${job.name} was over ${late} s after its run was closed`] : [];
+    });
+  });
 }
-
-/** A job that the fault `vanish` took away has no end. */
-const isForgotten = (ledger: readonly Entry[], name: string) =>
-  requestsIn(ledger).some((entry) => entry.name === name && entry.faults.includes('vanish'));
 
 /** I3: one version for each accepted run, none for any other. */
 function oneVersionARun({ packages, runs }: Evidence): string[] {
-  return runs.flatMap(({ runId, status }) => {
+  return runs.flatMap(({ runId, status, wasCancelled }) => {
     const count = packages.filter((version) => version.runId === runId).length;
     const due = status === 'COMPLETED' ? 1 : 0;
     // A run that was cancelled or terminated may have been registered a moment before.
-    if (count === due || (count === 1 && (status === 'CANCELED' || status === 'TERMINATED'))) return [];
+    if (count === due || (count === 1 && wasCancelled)) return [];
     return [`I3: ${count} versions of ${runId}, which is ${status ?? 'open'}`];
   });
 }
@@ -126,76 +65,156 @@ function gateAsMeasured({ runs }: Evidence): string[] {
   return runs.flatMap(({ runId, status, code, metric, threshold, reported }) => {
     if (metric !== null && metric !== reported)
       return [`I4: ${runId} says ${metric}, its report ${reported}`];
-    const isGood = reported <= threshold;
-    if (status === 'COMPLETED' && !isGood) return [`I4: ${runId} passed with ${reported} > ${threshold}`];
-    if (code === 'QualityGateRejected' && isGood)
-      return [`I4: ${runId} was rejected with ${reported} ≤ ${threshold}`];
-    return [];
+    const decision =
+      reported === null ? 'undecidable' : reported <= threshold ? 'accepted' : ('rejected' as const);
+    const taken = status === 'COMPLETED' ? 'accepted' : (verdicts[code ?? ''] ?? decision);
+    return taken === decision
+      ? []
+      : [`I4: ${runId} was ${taken}, its report says ${reported}, its threshold is ${threshold}`];
   });
 }
 
+const verdicts: Readonly<Record<string, string>> = {
+  QualityGateRejected: 'rejected',
+  QualityGateUndecidable: 'undecidable',
+};
+
 /** I5: what is there is whole. */
-function wholeOutputs({ storage, runs }: Evidence): string[] {
-  const problems = storage.unfinished.map(
-    (key) => `I5: the upload of ${key} was neither completed nor aborted`,
-  );
+function wholeOutputs({ storage, runs, lastKill }: Evidence): string[] {
+  const problems = storage.unfinished
+    .filter(({ initiated }) => lastKill === null || initiated > lastKill)
+    .map(({ key }) => `I5: the upload of ${key} was neither completed nor aborted`);
   for (const { key, damage } of storage.models) if (damage !== null) problems.push(`I5: ${key}: ${damage}`);
   for (const { runId, status } of runs) {
     if (status !== 'COMPLETED') continue;
-    for (const path of ['model/model.tar.gz', 'transform/batch.csv.out']) {
-      if (!storage.keys.some((key) => key.includes(runId) && key.endsWith(path)))
-        problems.push(`I5: ${runId} was accepted without ${path}`);
+    for (const [what, pattern] of promised) {
+      if (!storage.keys.some((key) => key.includes(runId) && pattern.test(key)))
+        problems.push(`I5: ${runId} was accepted without ${what}`);
     }
   }
   return problems;
 }
 
+/** Each job of a step has a folder of its own. */
+const promised = [
+  ['its model', /\/model\/model\.tar\.gz$/],
+  ['its predictions', /\/transform(-\d)?\/batch\.csv\.out$/],
+] as const;
+
 /** I6: who is to be told of a rejection or a failure is told, under one key and of one thing; of nothing else. */
 function oneNotificationAnEnd({ notifications, runs }: Evidence): string[] {
-  return runs.flatMap(({ runId, status, code }) => {
+  return runs.flatMap(({ runId, status, code, wasCancelled }) => {
     const told = new Set(
-      notifications.filter(({ deduplicationKey }) => deduplicationKey === runId).map((one) => one.code),
+      notifications
+        .filter((one) => one.deduplicationKey === runId && one.code !== null)
+        .map((one) => one.code),
     );
-    if (status === 'FAILED')
-      return told.size === 1 && told.has(code ?? '')
-        ? []
-        : [`I6: ${runId} failed with ${code}, told: ${[...told].join(', ') || 'nothing'}`];
-    return status === 'COMPLETED' && told.size > 0
-      ? [`I6: ${runId} was accepted, told: ${[...told].join(', ')}`]
-      : [];
+    const due = status === 'FAILED' ? [code] : [];
+    if (told.size === due.length && due.every((one) => told.has(one))) return [];
+    // Its end overtook what it was about to tell.
+    if (wasCancelled && told.size <= 1) return [];
+    return [`I6: ${runId} is ${status} with ${code}, told: ${[...told].join(', ') || 'nothing'}`];
   });
 }
 
-/** I7. */
-function everyRunEnds({ runs }: Evidence): string[] {
-  return runs.filter(({ status }) => status === null).map(({ runId }) => `I7: ${runId} did not end`);
+/** I7: each run ends, and as its jobs do: neither green nor red without them. */
+function endedForAReason(jobs: readonly JobLife[], evidence: Evidence): string[] {
+  return evidence.runs.flatMap((run) => {
+    const { runId, status, code, steps, wasCancelled } = run;
+    const own = ofRun(jobs, run);
+    switch (status) {
+      case null:
+        return [`I7: ${runId} did not end`];
+      case 'COMPLETED':
+        return steps
+          .filter((step) => own.findLast(({ stepKey }) => isOf(stepKey, step))?.status !== 'Completed')
+          .map((step) => `I7: ${runId} was accepted, and its job of ${step} did not complete`);
+      case 'CANCELED':
+      case 'TERMINATED':
+        return wasCancelled ? [] : [`I7: ${runId} is ${status}, and nobody asked for that`];
+      case 'FAILED':
+        return isExplained(run, own, evidence)
+          ? []
+          : [`I7: ${runId} failed with ${code}, for which the world gives no reason`];
+    }
+  });
 }
 
-/** I9: in no window of SageMaker's time more calls than the bucket holds and fills, for each worker that there was. */
-function withinTheRates({ ledger, rates, workers }: Evidence): string[] {
-  const timesOf = (pattern: RegExp) =>
-    requestsIn(ledger)
-      .filter(({ operation }) => pattern.test(operation))
-      .map(({ time }) => Date.parse(time) / 1000);
+const isOf = (stepKey: string, step: string) => stepKey.includes(`-${step}-`);
+
+function isExplained(
+  { runId, code }: AuditedRun,
+  jobs: readonly JobLife[],
+  { ledger, operator }: Evidence,
+): boolean {
+  const failedFor = (...prefixes: string[]) =>
+    jobs.some(({ status, reason }) => status === 'Failed' && prefixes.some((one) => reason?.startsWith(one)));
+  const calls = () => requestsIn(ledger).filter(({ name }) => name?.includes(compact(runId)));
+  switch (code) {
+    case 'QualityGateRejected':
+    case 'QualityGateUndecidable':
+      return jobs.some(({ stepKey, status }) => isOf(stepKey, 'train') && status === 'Completed');
+    case 'QuotaExceeded':
+      return calls().some(({ error }) => error?.code === 'ResourceLimitExceeded');
+    case 'JobFailed':
+      return failedFor('AlgorithmError', 'ClientError');
+    case 'CapacityUnavailable':
+      return failedFor('CapacityError');
+    case 'JobInternalError':
+      return failedFor('InternalServerError');
+    case 'JobTimedOut':
+      return jobs.some(({ secondaryStatus }) => secondaryStatus === 'MaxRuntimeExceeded');
+    case 'JobInterrupted':
+      return jobs.some(({ secondaryStatus }) => secondaryStatus === 'MaxWaitTimeExceeded');
+    case 'JobLost':
+      return jobs.some(({ isGone }) => isGone);
+    case 'JobStopped':
+      return calls().some(
+        ({ operation, accessKey }) => operation.startsWith('Stop') && accessKey === operator,
+      );
+    default:
+      return false;
+  }
+}
+
+/** I8. */
+function replayed({ runs }: Evidence): string[] {
+  return runs.flatMap(({ runId, replayProblem }) =>
+    replayProblem === null ? [] : [`I8: the history of ${runId} does not replay: ${replayProblem}`],
+  );
+}
+
+/** I9: in no window of time more calls than the buckets hold and fill, and no list is read where a name would do. */
+function withinTheRates({ ledger, rates, speed, workers, operator }: Evidence): string[] {
+  const calls = requestsIn(ledger).filter(
+    ({ service, accessKey }) => service === 'sagemaker' && accessKey !== operator,
+  );
+  const lists = calls.filter(({ operation }) => /^List(?!Tags)/.test(operation));
   return [
-    ...overRate('Create', timesOf(/^Create.*Job$/), rates.create, workers),
-    ...overRate('Describe', timesOf(/^Describe.*Job$/), rates.describe, workers),
+    ...lists.map(({ operation }) => `I9: ${operation} was asked for`),
+    ...(Object.keys(budgets) as (keyof typeof budgets)[]).flatMap((name) => {
+      const times = calls
+        .filter(({ operation, signedAt }) => signedAt !== null && budgets[name].test(operation))
+        .map(({ signedAt }) => Date.parse(signedAt ?? '') / 1000);
+      return overRate(name, times, { ...rates[name], perSecond: rates[name].perSecond * speed }, workers);
+    }),
   ];
 }
 
-const windows = [10, 60, 600];
+/** Real seconds. Signatures have whole seconds, so that a window may hold the calls of one second more. */
+const windows = [5, 30, 120];
 
 function overRate(
   what: string,
   times: readonly number[],
   { perSecond, burst }: Rate,
-  workers: number,
+  workers: Evidence['workers'],
 ): string[] {
   return windows.flatMap((seconds) => {
-    const allowed = seconds * perSecond + burst * workers;
+    const allowed = (seconds + 1) * perSecond * workers.atOnce + burst * workers.inAll;
     const most = mostWithin(times, seconds);
     return most > allowed
-      ? [`I9: ${most} calls of ${what} within ${seconds} s, where ${allowed} are allowed`]
+      ? [`I9: ${most} calls of the budget "${what}" within ${seconds} s, where ${allowed} are allowed`]
       : [];
   });
 }

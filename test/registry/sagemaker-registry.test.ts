@@ -9,6 +9,7 @@ import { createClock } from '../../src/engines/sagemaker/clock.ts';
 import { groupRequest, lineageProperties, packageRequest } from '../../src/registry/package-requests.ts';
 import { createSageMakerRegistry } from '../../src/registry/sagemaker-registry.ts';
 import type { Registry } from '../../src/registry/registry.ts';
+import { until } from '../support/until.ts';
 import { openEmulator, type TestEmulator } from '../support/emulator.ts';
 
 const runId = '0f8c3c1e-5f0a-4c0e-9d3a-7c1b2e4d6f80';
@@ -135,6 +136,19 @@ describe('against SageMaker', () => {
       expect(store().packages.all()).toHaveLength(1);
     },
   );
+
+  it.each([
+    ['a model', (signal: AbortSignal) => registry.createModel('model-1', model, signal)],
+    ['a version', (signal: AbortSignal) => registry.register(request(), signal)],
+  ])('%s is given up while SageMaker throttles, when its run is cancelled', async (_what, make) => {
+    emulator.fault({ fault: 'throttle' });
+    const cancelled = new AbortController();
+    const made = make(cancelled.signal);
+    made.catch(() => undefined);
+    await until(() => emulator.requests().length > 0);
+    cancelled.abort(new Error('cancelled'));
+    await expect(made).rejects.toThrow('cancelled');
+  });
 
   it('runs that make a group at once share it', async () => {
     const versions = await Promise.all(

@@ -140,8 +140,9 @@ function operationOf(asked: IncomingMessage): string {
   if (method === 'POST' && query.has('uploadId')) return 'CompleteMultipartUpload';
   if (method === 'DELETE' && query.has('uploadId')) return 'AbortMultipartUpload';
   if (method === 'PUT' && query.has('uploadId')) return 'UploadPart';
-  const plain: Record<string, string> = { GET: 'GetObject', HEAD: 'HeadObject', PUT: 'PutObject' };
-  const operation = isObject ? plain[method] : undefined;
+  const ofObjects: Record<string, string> = { GET: 'GetObject', HEAD: 'HeadObject', PUT: 'PutObject' };
+  const ofBuckets: Record<string, string> = { HEAD: 'HeadBucket', PUT: 'CreateBucket' };
+  const operation = (isObject ? ofObjects : ofBuckets)[method];
   if (operation === undefined) throw new Error(`storage never asks for ${method} ${url}`);
   return operation;
 }

@@ -102,8 +102,10 @@ export async function startWorkerProcess({ root, address, env }: WorkerOptions):
   const running = runningProcess(child);
   const deadline = Date.now() + 90_000;
   while (!running.log().includes('"worker ready"')) {
-    if (child.exitCode !== null || Date.now() > deadline)
+    if (child.exitCode !== null || Date.now() > deadline) {
+      await running.kill();
       throw new Error(`the worker did not start: ${running.log()}`);
+    }
     await new Promise((resolve) => setTimeout(resolve, 20));
   }
   return running;

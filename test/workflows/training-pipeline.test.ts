@@ -151,6 +151,15 @@ describe('a run that is accepted', () => {
       ]),
     );
     expect(engine.starts).toHaveLength(4);
+    // What the jobs have cost is not lost with an hour in which AWS throttles, or the credentials are expired.
+    const patience = scheduled.map(
+      ({ scheduleToCloseTimeout, startToCloseTimeout }) =>
+        [Number(scheduleToCloseTimeout?.seconds), Number(startToCloseTimeout?.seconds)] as const,
+    );
+    for (const [inAll, ofOne] of patience) {
+      expect(inAll === 0 || inAll >= 6 * 3600).toBe(true);
+      expect(ofOne).toBeGreaterThanOrEqual(2 * 3600);
+    }
   });
 
   it('goes on without a hash of the input data when there is none to be had, and says so', async () => {

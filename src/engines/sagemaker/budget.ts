@@ -14,10 +14,12 @@ export interface Budget {
 export function createBudget(clock: Clock = realClock): Budget {
   const create = createTokenBucket({ perSecond: { start: 1, most: 1, least: 0.1 }, burst: 1 }, clock);
   const describe = createTokenBucket({ perSecond: { start: 5, most: 10, least: 0.5 }, burst: 10 }, clock);
-  /** Never behind a thousand who want to look: stops, and the tags of jobs that are adopted. */
+  /** Never behind a thousand jobs: what a run ends with, then stops, and the tags of jobs that are adopted. */
+  const registry = createTokenBucket({ perSecond: { start: 2, most: 4, least: 0.5 }, burst: 4 }, clock);
   const others = createTokenBucket({ perSecond: { start: 2, most: 4, least: 0.5 }, burst: 4 }, clock);
   return {
     of(operation) {
+      if (operation.includes('Model')) return registry;
       if (operation.startsWith('Create')) return create;
       return operation.startsWith('Describe') ? describe : others;
     },

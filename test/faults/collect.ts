@@ -1,0 +1,121 @@
+import { createReadStream } from 'node:fs';
+import { readdir, stat } from 'node:fs/promises';
+import { join } from 'node:path';
+import { pipeline } from 'node:stream/promises';
+import { createGunzip } from 'node:zlib';
+import type { ApplicationFailure } from '@temporalio/common';
+import type { WorkflowFailedError, WorkflowHandleWithFirstExecutionRunId } from '@temporalio/client';
+import { DefaultLogger, Runtime, Worker } from '@temporalio/worker';
+import { extract } from 'tar-stream';
+import { projectFolder } from '../../src/config.ts';
+import type { RunReport } from '../../src/core/run.ts';
+import { bucketName, type CloudStage } from '../support/cloud-stage.ts';
+import type { AuditedRun, Evidence } from './evidence.ts';
+import type { PlannedRun } from './plan.ts';
+
+export interface StartedRun {
+  planned: PlannedRun;
+  handle: WorkflowHandleWithFirstExecutionRunId;
+  wasCancelled: boolean;
+}
+
+// Of replays, only what goes wrong.
+Runtime.install({ logger: new DefaultLogger('ERROR') });
+
+/** As histories spell them. */
+const statuses: Readonly<Record<string, AuditedRun['status']>> = {
+  COMPLETED: 'COMPLETED',
+  FAILED: 'FAILED',
+  CANCELLED: 'CANCELED',
+  TERMINATED: 'TERMINATED',
+};
+
+/** What Temporal says of a run. */
+export async function lookAtRun(
+  { planned, handle, wasCancelled }: StartedRun,
+  toCloudTime: (date: Date) => string,
+): Promise<Omit<AuditedRun, 'replayProblem'>> {
+  const { status, closeTime } = await handle.describe();
+  const isOpen = closeTime === undefined;
+  const result: unknown = isOpen ? null : await handle.result().catch((error: unknown) => error);
+  const failure = (result as Partial<WorkflowFailedError> | null)?.cause as ApplicationFailure | undefined;
+  const verdict = failure?.details?.[0] as { value?: number } | undefined;
+  const metric = status.name === 'COMPLETED' ? (result as RunReport).metric?.value : verdict?.value;
+  return {
+    runId: handle.firstExecutionRunId,
+    status: isOpen ? null : (statuses[status.name] ?? null),
+    closedAt: isOpen ? null : toCloudTime(closeTime),
+    wasCancelled,
+    code: failure?.type ?? null,
+    metric: metric ?? null,
+    threshold: planned.threshold,
+    reported: planned.reported,
+    jobsAllowed: planned.jobsAllowed,
+    steps: planned.steps,
+  };
+}
+
+/** Whether the histories replay on the workflows as they are built. @returns by run id, what is against it. */
+export async function replay(runs: readonly StartedRun[]): Promise<Map<string, string>> {
+  const histories = async function* () {
+    for (const { handle } of runs)
+      yield { workflowId: handle.workflowId, history: await handle.fetchHistory() };
+  };
+  const workflowBundle = { codePath: join(projectFolder, 'dist', 'workflow-bundle.js') };
+  const problems = new Map<string, string>();
+  for await (const { runId, error } of Worker.runReplayHistories({ workflowBundle }, histories()))
+    if (error !== undefined) problems.set(runId, error.message);
+  return problems;
+}
+
+export function packagesIn({ emulator }: CloudStage): Evidence['packages'] {
+  const all = emulator.emulator.store.regions().flatMap(({ packages }) => packages.all());
+  return all.map(({ group, version, input }) => {
+    const properties = input.CustomerMetadataProperties as Record<string, string> | undefined;
+    return { group: group ?? '', version: version ?? 0, runId: properties?.['temporal.run_id'] ?? '' };
+  });
+}
+
+/** @param needed - what every model must hold. */
+export async function lookAtStorage(
+  { s3 }: CloudStage,
+  needed: readonly string[],
+): Promise<Evidence['storage']> {
+  const keys = (await s3.keys(bucketName)).filter((key) => key.startsWith('sluice/runs/'));
+  const models: { key: string; damage: string | null }[] = [];
+  for (const key of keys.filter((one) => one.endsWith('/model/model.tar.gz')))
+    models.push({ key, damage: await damageOf(join(s3.folder, bucketName, key), needed) });
+  return { keys, models, unfinished: await unfinishedUploads(join(s3.folder, bucketName)) };
+}
+
+/** Opens an archive to its end. */
+async function damageOf(file: string, needed: readonly string[]): Promise<string | null> {
+  const names: string[] = [];
+  const archive = extract();
+  archive.on('entry', ({ name }, stream, next) => {
+    names.push(name.replace(/^\.\//, ''));
+    stream.on('end', next).resume();
+  });
+  try {
+    await pipeline(createReadStream(file), createGunzip(), archive);
+  } catch (error) {
+    return (error as Error).message;
+  }
+  const missing = needed.filter((name) => !names.includes(name));
+  return missing.length === 0 ? null : `${missing.join(', ')} is not in it`;
+}
+
+/** The server keeps the parts of each upload in a folder of its own, by the hash of the key. */
+async function unfinishedUploads(bucket: string): Promise<Evidence['storage']['unfinished']> {
+  const folder = join(bucket, '.sgwtmp', 'multipart');
+  const objects = await readdir(folder).catch(() => []);
+  const uploads = await Promise.all(
+    objects.map(async (object) => (await readdir(join(folder, object))).map((id) => join(object, id))),
+  );
+  return Promise.all(
+    uploads.flat().map(async (upload) => ({
+      key: upload,
+      initiated: (await stat(join(folder, upload))).birthtime.toISOString(),
+    })),
+  );
+}

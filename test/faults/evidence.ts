@@ -1,0 +1,64 @@
+import type { Entry } from '../../src/emulator/ledger.ts';
+
+/** What the world outside of Sluice has to say when everything is over; nothing of it comes from a worker. */
+export interface Evidence {
+  /** What was asked of SageMaker, and what its jobs did. */
+  ledger: readonly Entry[];
+  /** Every version of every model package group, with the run that its metadata names. */
+  packages: readonly { group: string; version: number; runId: string }[];
+  runs: readonly AuditedRun[];
+  /** What the receiver of notifications was told, one entry a delivery. Null: that a run was accepted. */
+  notifications: readonly { deduplicationKey: string; code: string | null }[];
+  storage: {
+    /** Keys of objects below the runs of the pipeline. */
+    keys: readonly string[];
+    /** Models that were opened: the key, and why it could not be read to its end, if so. */
+    models: readonly { key: string; damage: string | null }[];
+    /** Multipart uploads that were neither completed nor aborted; when they were begun, ISO 8601. */
+    unfinished: readonly { key: string; initiated: string }[];
+  };
+  /** Calls a second, of SageMaker's time, that one worker may make, and how many at once after a rest. */
+  rates: Readonly<Record<keyof typeof budgets, Rate>>;
+  /** Seconds of SageMaker in a real one. */
+  speed: number;
+  /** How many there were at one time, and in all: each begins with a bucket of its own. */
+  workers: { atOnce: number; inAll: number };
+  /** When the last worker was killed by SIGKILL, ISO 8601: it could not tidy up. Null: none was. */
+  lastKill: string | null;
+  /** The access key of who stopped jobs by hand. */
+  operator: string;
+}
+
+/** Which calls share a bucket. */
+export const budgets = {
+  create: /^Create.*Job$/,
+  describe: /^Describe/,
+  others: /^(?!Create.*Job$)(?!Describe)(?!GetCallerIdentity)/,
+};
+
+export interface Rate {
+  perSecond: number;
+  burst: number;
+}
+
+export interface AuditedRun {
+  runId: string;
+  /** Temporal's word; null: it is still open. */
+  status: 'COMPLETED' | 'FAILED' | 'CANCELED' | 'TERMINATED' | null;
+  /** In SageMaker's time, ISO 8601. Null: it is still open. */
+  closedAt: string | null;
+  /** Whether somebody asked for its end. */
+  wasCancelled: boolean;
+  /** Of the failure that it ended with. */
+  code: string | null;
+  metric: number | null;
+  threshold: number;
+  /** What the scripted report says. Null: no number. */
+  reported: number | null;
+  /** Jobs that the file allows for each step: one, and as many as `jobRetries` says. */
+  jobsAllowed: number;
+  /** Steps with a job of SageMaker, if the run comes so far. */
+  steps: readonly string[];
+  /** What a replay of its history on the code of today says against it. */
+  replayProblem: string | null;
+}

@@ -1,0 +1,212 @@
+import { mkdir, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { projectFolder } from '../../src/config.ts';
+import { chance } from '../../src/emulator/chance.ts';
+import { ask } from '../emulator/client.ts';
+import { openCloudStage, type CloudStage } from '../support/cloud-stage.ts';
+import { seeded } from '../support/random.ts';
+import { startS3Proxy, type Fault, type SeenRequest } from '../support/s3-proxy.ts';
+import { sleep } from '../support/until.ts';
+import { writeSmallRoot } from '../support/world.ts';
+import { audit } from './auditor.ts';
+import { makeChaos, workersAtOnce, type Chaos } from './chaos.ts';
+import { lookAtRun, lookAtStorage, packagesIn, replay, type StartedRun } from './collect.ts';
+import type { Evidence } from './evidence.ts';
+import { jobLives } from './job-lives.ts';
+import { planFaults, type PlannedRun } from './plan.ts';
+import { startReceiver } from './receiver.ts';
+import { summaryOf } from './summary.ts';
+
+export interface SuiteOptions {
+  seed: number;
+  runs: number;
+  /** Of workers, by SIGKILL and SIGTERM. */
+  kills: number;
+}
+
+/** Seconds of SageMaker in a real one. */
+const speed = 5;
+/** Of what the runs come to nothing is expected sooner: a machine may be slow, and a run that hangs is found all the same. */
+const patienceMs = 35 * 60_000;
+/** Those of `engines/sagemaker/budget.ts`. */
+const rates = {
+  create: { perSecond: 1, burst: 1 },
+  describe: { perSecond: 10, burst: 10 },
+  others: { perSecond: 4, burst: 4 },
+};
+/** On average, or less: those that are rejected, broken or cancelled have no more. */
+const jobsOfARun = 3;
+const operator = 'AKIAOPERATOR00000000';
+
+const evaluateScript = `import json, pathlib
+rows = pathlib.Path('/opt/ml/processing/input/test/test.csv').read_text().splitlines()
+pathlib.Path('/opt/ml/processing/output/evaluation/evaluation.json').write_text(
+    json.dumps({'metrics': {'mse': len(rows)}}))
+`;
+
+/** Runs what the seed says under faults and kills, and audits what is left. @returns what is wrong; a summary is printed. */
+export async function runFaultSuite({ seed, runs, kills }: SuiteOptions): Promise<string[]> {
+  const began = Date.now();
+  const random = seeded(seed ^ 0x5eed);
+  const receiver = await startReceiver(seeded(seed ^ 0xfeed));
+  const plan = await planFaults(seed, runs, receiver.url);
+  const stage = await openCloudStage('faults', { speed, file: plan.emulator });
+  const proxy = await startS3Proxy(stage.s3.port);
+  try {
+    proxy.meet(faultsOfS3(seed));
+    await writeSmallRoot(stage.folder);
+    await writeFile(join(stage.folder, 'code', 'evaluate.py'), evaluateScript);
+    let isOver = false;
+    const making = makeChaos(stage, {
+      ...{ random, kills, isOver: () => isOver },
+      progress: () => jobsMade(stage) / (runs * jobsOfARun),
+      workerEnv: { AWS_ENDPOINT_URL_S3: proxy.endpoint },
+    });
+    const ending = startAll(stage, plan.runs, began + patienceMs).finally(() => (isOver = true));
+    const [started, chaos] = await Promise.all([ending, making]);
+    const evidence = await collect(stage, started, chaos, receiver.deliveries);
+    const problems = audit(evidence);
+    console.log(
+      summaryOf({ seed, evidence, planned: plan.runs, chaos: chaos.counts, s3: proxy.met().faults }),
+      `${problems.length} violations, ${Math.round((Date.now() - began) / 1000)} s`,
+    );
+    if (problems.length > 0) await keepTraces(seed, stage, chaos, started);
+    return problems;
+  } finally {
+    await stage.close();
+    await proxy.stop();
+    await receiver.close();
+  }
+}
+
+const jobsMade = ({ emulator }: CloudStage) =>
+  emulator.requests().filter(({ operation, committed }) => committed && /^Create.*Job$/.test(operation))
+    .length;
+
+/** Each at its time, and waits for all of them. */
+async function startAll(
+  stage: CloudStage,
+  runs: readonly PlannedRun[],
+  deadline: number,
+): Promise<StartedRun[]> {
+  return Promise.all(
+    runs.map(async (planned): Promise<StartedRun> => {
+      await sleep(planned.startsAfterMs);
+      const handle = await stage.client.workflow.start('trainingPipeline', {
+        taskQueue: 'sluice',
+        workflowId: planned.name,
+        args: [{ pipeline: planned.pipeline, executionMode: 'sagemaker' }],
+      });
+      let isClosed = false;
+      const closed = handle.result().then(
+        () => (isClosed = true),
+        () => (isClosed = true),
+      );
+      const run = { planned, handle, wasCancelled: false };
+      if (planned.sort === 'stopped') void stopByHand(stage, handle.firstExecutionRunId, () => isClosed);
+      if (planned.cancelledAfterMs !== null) {
+        await Promise.race([sleep(planned.cancelledAfterMs), closed]);
+        // A run that is closed cannot be cancelled; Temporal does not mind.
+        run.wasCancelled = true;
+        await handle.cancel();
+      }
+      await Promise.race([closed, sleep(Math.max(0, deadline - Date.now()))]);
+      return run;
+    }),
+  );
+}
+
+/** What a person does in the console when the training has begun. */
+async function stopByHand(stage: CloudStage, runId: string, isClosed: () => boolean): Promise<void> {
+  const id = runId.replaceAll('-', '');
+  const { emulator, endpoint } = stage.emulator;
+  while (!isClosed()) {
+    await sleep(500);
+    const job = jobLives(emulator.ledger.since().filter(({ event }) => event !== 'admin')).findLast(
+      ({ stepKey }) => stepKey.endsWith(id) && stepKey.includes('-train-'),
+    );
+    if (job?.status !== 'InProgress') continue;
+    await ask(endpoint, 'StopTrainingJob', { TrainingJobName: job.name }, signedBy(operator)).catch(
+      // The connection was dropped: it is tried again.
+      () => undefined,
+    );
+  }
+}
+
+const signedBy = (accessKey: string) => {
+  const time = new Date().toISOString().replace(/[-:]|\.\d+/g, '');
+  const scope = `${accessKey}/${time.slice(0, 8)}/us-east-1/sagemaker/aws4_request`;
+  return {
+    'x-amz-date': time,
+    authorization: `AWS4-HMAC-SHA256 Credential=${scope}, SignedHeaders=host;x-amz-date, Signature=${'0'.repeat(64)}`,
+  };
+};
+
+/** What S3 does on the way of a worker; jobs have their own. */
+function faultsOfS3(seed: number): (seen: SeenRequest) => Fault | null {
+  return ({ operation, number }) => {
+    const dice = chance(seed, operation, number);
+    if (dice < 0.01) return { kind: 'refused', status: 503, code: 'SlowDown' };
+    if (dice < 0.015) return { kind: 'refused', status: 500, code: 'InternalError' };
+    if (dice < 0.03) return { kind: 'lost' };
+    if (dice < 0.04 && operation === 'GetObject') return { kind: 'cut', afterBytes: 10 };
+    return null;
+  };
+}
+
+async function collect(
+  stage: CloudStage,
+  started: readonly StartedRun[],
+  { counts, workers, lastKill }: Chaos,
+  notifications: Evidence['notifications'],
+): Promise<Evidence> {
+  const { clock, ledger } = stage.emulator.emulator;
+  const now = { real: Date.now(), cloud: clock.now() };
+  // The two clocks of this machine may differ by a moment.
+  const toCloudTime = (date: Date) =>
+    new Date(now.cloud - (now.real - date.getTime() - 50) * speed).toISOString();
+  const problems = await replay(started);
+  return {
+    ledger: ledger.since(),
+    packages: packagesIn(stage),
+    runs: await Promise.all(
+      started.map(async (run) => ({
+        ...(await lookAtRun(run, toCloudTime)),
+        replayProblem: problems.get(run.handle.firstExecutionRunId) ?? null,
+      })),
+    ),
+    notifications,
+    storage: await lookAtStorage(stage, ['model.joblib', 'code/inference.py']),
+    ...{ rates, speed, operator },
+    workers: { atOnce: workersAtOnce, inAll: workers.length },
+    lastKill: counts.killed === 0 ? null : new Date(lastKill ?? 0).toISOString(),
+  };
+}
+
+/** What is needed to find out why. */
+async function keepTraces(
+  seed: number,
+  stage: CloudStage,
+  { workers }: Chaos,
+  started: readonly StartedRun[],
+): Promise<void> {
+  const folder = join(projectFolder, 'test-output', `sagemaker-faults-${seed}`);
+  await mkdir(folder, { recursive: true });
+  const lines = stage.emulator.ledger().map((entry) => JSON.stringify(entry));
+  await writeFile(join(folder, 'ledger.jsonl'), lines.join('\n'));
+  for (const worker of workers) await writeFile(join(folder, `worker-${worker.pid}.log`), worker.log());
+  const runs = await Promise.all(
+    started.map(async ({ planned: { name, sort }, handle }) => {
+      const { closeTime } = await handle.describe();
+      const failure = closeTime && (await handle.result().catch((error: unknown) => error));
+      return {
+        name,
+        sort,
+        runId: handle.firstExecutionRunId,
+        failure: String((failure as Error | undefined)?.cause),
+      };
+    }),
+  );
+  await writeFile(join(folder, 'runs.json'), JSON.stringify(runs, null, 2));
+  console.log(`traces: ${folder}`);
+}
