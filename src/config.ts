@@ -3,6 +3,7 @@ import { availableParallelism, homedir } from 'node:os';
 import { dirname, join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { z } from 'zod';
+import { pipSettings, type PipSettings } from './config/pip.ts';
 import { SluiceError } from './core/errors.ts';
 import type { SecretReference } from './core/notify-targets.ts';
 import { parseWith } from './core/problems.ts';
@@ -117,6 +118,8 @@ export interface Config {
   logLevel: 'trace' | 'debug' | 'info' | 'warn' | 'error';
   logFormat: 'json' | 'pretty';
   docker: DockerSettings;
+  /** For the requirements that jobs install. */
+  pip: PipSettings;
   /** Of pipelines in AWS that say no other: the name or ARN of the role that jobs run under, and the bucket. */
   role: string | null;
   bucket: string | null;
@@ -161,6 +164,7 @@ export function readConfig(
       settings.SLUICE_PYTHON === undefined ? { xgboost: toolchain?.frameworks.xgboost?.python ?? null } : {},
     temporalCli: settings.TEMPORAL_CLI_PATH ?? toolchain?.temporal ?? null,
     docker: dockerSettings(settings),
+    pip: pipSettings(env, settings.HOME ?? homedir()),
     role: settings.SLUICE_ROLE ?? null,
     bucket: settings.SLUICE_BUCKET ?? null,
     healthPort: settings.SLUICE_HEALTH_PORT ?? null,

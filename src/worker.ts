@@ -106,6 +106,11 @@ export async function startWorker({
       maxConcurrentActivityTaskExecutions: config.localSlots,
     }),
   ]);
+  if (config.pip.withheld.length > 0)
+    logger.warn(
+      { variables: config.pip.withheld },
+      'pip of jobs does not get variables with credentials; put them into your pip.conf',
+    );
   logger.info(
     { taskQueue: config.taskQueue, namespace, root: config.root, localSlots: config.localSlots },
     'worker ready',
@@ -149,6 +154,7 @@ export function createLocalEngines(
     python: config.python,
     frameworkPythons: config.frameworkPythons,
     isolation: config.isolation,
+    baseEnvironment: config.pip.settings,
     extractModel: (uri, folder, signal) => extractArchive(storage.localPath(uri), folder, signal),
   });
   const containerEngine = createContainerEngine({

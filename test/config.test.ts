@@ -257,3 +257,27 @@ describe('what the set-up found', () => {
     expect(() => read({})).toThrow(toolchainFile());
   });
 });
+
+describe('what pip of jobs is told', () => {
+  it('is what the person has set for pip, without credentials', () => {
+    const { settings, withheld } = read({
+      HOME: folder(),
+      PIP_INDEX_URL: 'https://index.example/simple',
+      PIP_EXTRA_INDEX_URL: 'https://a.example/simple https://ann:secret@b.example/simple',
+      PIP_PROXY: 'http://token@proxy.example:3128',
+      PIP_TRUSTED_HOST: '',
+      PIP_TARGET: '/elsewhere',
+    }).pip;
+    expect(settings).toEqual({ PIP_INDEX_URL: 'https://index.example/simple' });
+    expect(withheld).toEqual(['PIP_EXTRA_INDEX_URL', 'PIP_PROXY']);
+  });
+
+  it.each([['.config/pip'], ['.pip']])('is the file in %s, unless another one is named', async (place) => {
+    await mkdir(join(folder(), place), { recursive: true });
+    const file = join(folder(), place, 'pip.conf');
+    await writeFile(file, '[global]\n');
+    expect(read({ HOME: folder() }).pip.settings).toEqual({ PIP_CONFIG_FILE: file });
+    const env = { HOME: folder(), PIP_CONFIG_FILE: '/dev/null' };
+    expect(read(env).pip.settings).toEqual({ PIP_CONFIG_FILE: '/dev/null' });
+  });
+});

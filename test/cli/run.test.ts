@@ -95,13 +95,22 @@ describe('sluice run', () => {
       SLUICE_ROOT: root.path,
       SLUICE_HOME: fresh.home,
       AWS_SECRET_ACCESS_KEY: 'very-secret-value',
+      PIP_INDEX_URL: 'https://index.example/simple',
+      PIP_EXTRA_INDEX_URL: 'https://ann:very-secret-value@index.example/private',
+      PIP_CONFIG_FILE: '/dev/null',
     });
     const ended = await run.ended;
     const [job] = readdirSync(join(fresh.home, 'jobs')).filter((name) => name.includes('train'));
     const log = readFileSync(join(fresh.home, 'jobs', job!, 'log.txt'), 'utf8');
+    const host = readFileSync(join(fresh.home, 'dev/host.log'), 'utf8');
     await fresh.remove();
     expect(ended.code, ended.stderr).toBe(0);
     expect(log).toContain('STEP=train');
+    // What else their pip is told, jobs are told, too.
+    expect(log).toMatch(/^PIP_INDEX_URL=https:\/\/index\.example\/simple$/m);
+    expect(log).toMatch(/^PIP_CONFIG_FILE=\/dev\/null$/m);
+    expect(host).toContain('"variables":["PIP_EXTRA_INDEX_URL"]');
+    expect(host).not.toContain('very-secret-value');
     expect(log).not.toContain('very-secret-value');
   });
 
