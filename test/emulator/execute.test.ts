@@ -285,6 +285,38 @@ if first:
     expect(phases('refused')).toEqual(['Failed']);
   });
 
+  it('fails and waits as the script says, whatever the job itself does', async () => {
+    emulator.fault({ fault: 'internal-failure', times: 1 });
+    await create('Processing', 'broken', await processing('sleep 600'));
+    expect((await end('Processing', 'broken')).FailureReason).toMatch(/^InternalServerError: /);
+    expect(phases('broken')).toEqual(['Downloading', 'Training', 'Failed']);
+
+    const life = {
+      pendingSeconds: 1,
+      end: 'Failed',
+      failAfter: 'Uploading',
+      failureReason: 'ClientError: late',
+    } as const;
+    emulator.fault({ fault: 'life', life, times: 1 });
+    await create('Processing', 'late', await processing('true'));
+    expect(await end('Processing', 'late')).toMatchObject({ FailureReason: 'ClientError: late' });
+    expect(phases('late')).toEqual(['Pending', 'Downloading', 'Training', 'Uploading', 'Failed']);
+  });
+
+  it('a spot job that waits for too long is stopped as MaxWaitTimeExceeded', async () => {
+    emulator.fault({ fault: 'life', life: { startingSeconds: 600 }, times: 1 });
+    await create('Training', 'waits', {
+      ...(await training('')),
+      EnableManagedSpotTraining: true,
+      StoppingCondition: { MaxRuntimeInSeconds: 1, MaxWaitTimeInSeconds: 1 },
+    });
+    expect(await end('Training', 'waits')).toMatchObject({
+      TrainingJobStatus: 'Stopped',
+      SecondaryStatus: 'MaxWaitTimeExceeded',
+    });
+    expect(phases('waits')).toEqual(['Stopping', 'MaxWaitTimeExceeded']);
+  });
+
   it('a job that vanishes, and one that runs when the emulator ends, leave no process', async () => {
     const marks = ['vanished', 'left'].map((name) => join(folder(), name));
     const script = 'trap "rm $MARK; exit 0" TERM; touch "$MARK"; while :; do sleep 0.1; done';
