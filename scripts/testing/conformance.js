@@ -105,7 +105,8 @@ _SDK #n_ is an issue of the SageMaker Python SDK, whose local mode behaves other
 `;
 
 const notOnSageMaker =
-  'No case has been run on SageMaker itself yet: the sources are what AWS documents and what its open toolkits do.';
+  'No case has been run on SageMaker itself yet: the sources are what AWS documents and what its open toolkits do. _sagemaker_ is the ' +
+  "engine of mode `sagemaker` with Sluice's emulator, which runs the jobs in containers ([emulator.md](emulator.md)), and a real S3 server.";
 
 /** For docs/conformance.md. @param {Conformance} conformance */
 export function toMarkdown(conformance) {
@@ -114,7 +115,8 @@ export function toMarkdown(conformance) {
   const row = (/** @type {string[]} */ cells) => `| ${cells.map(escape).join(' | ')} |`;
   return [
     preamble,
-    ...(targets.includes('sagemaker') ? [] : [notOnSageMaker, '']),
+    notOnSageMaker,
+    '',
     ...targets.map((target) => `- **${target}**: ${count(conformance, target)}`),
     '',
     row(['case', 'what holds', 'source', ...targets]),

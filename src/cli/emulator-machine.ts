@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import { mkdir, rename, rm } from 'node:fs/promises';
+import { rename, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { pathToFileURL } from 'node:url';
@@ -34,7 +34,6 @@ export interface OpenMachine extends Machine {
 export async function openMachine(config: Config, stopGraceSeconds = graceSeconds): Promise<OpenMachine> {
   const { engine, reason } = await chooseLocalEngine(config.localEngine, createLocalEngines(config));
   const folder = join(config.home, 'emulator', randomUUID());
-  await mkdir(folder, { recursive: true });
   const storage = createS3Storage(createS3(), 's3://sluice');
 
   return {

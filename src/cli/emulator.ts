@@ -49,6 +49,7 @@ export async function emulatorCommand(options: Options): Promise<number> {
     say(`Jobs are run by the ${machine.engineName} engine (${machine.reason}), in ${machine.folder}`);
   await stopped;
   say('The emulator ends, and forgets everything.');
+  if (machine !== null) say(`Jobs that still run have ${machine.stopGraceSeconds} s to end.`);
   await server.close();
   return 0;
 }
