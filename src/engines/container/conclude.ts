@@ -96,12 +96,21 @@ async function makeOutputs(
   }
   const paths = await asides.plan(wanted.map(({ destination }) => destination));
   const note = (text: string) => void appendFile(files.log, `sluice: ${text}\n`).catch(() => undefined);
-  const made: Ending['outputs'] = [];
-  for (const [index, { output, destination }] of wanted.entries()) {
+  // Together: for each of them the engine starts a process of its own.
+  const failed = new AbortController();
+  const means = { client, note, signal: AbortSignal.any([signal, failed.signal]) };
+  const attempts = wanted.map(async ({ output, destination }, index) => {
     const aside = paths[index] ?? '';
-    if (await makeOutput(output, aside, { client, note, signal })) made.push({ aside, destination });
+    return (await makeOutput(output, aside, means)) ? [{ aside, destination }] : [];
+  });
+  try {
+    return (await Promise.all(attempts)).flat();
+  } catch (error) {
+    failed.abort(error);
+    // Nobody writes any more when what was made is removed.
+    await Promise.allSettled(attempts);
+    throw error;
   }
-  return made;
 }
 
 function outputsOf(

@@ -1,6 +1,6 @@
 import { readFile, realpath } from 'node:fs/promises';
 import { isReadableByAll, leadsOutside, type FoundInput } from '../local/inputs.ts';
-import type { ContainerClient } from './client.ts';
+import type { ContainerClient, EngineSecurity } from './client.ts';
 import { runsAsRoot, seesSame, sharesFiles, type Probed, type ProbedClient } from './shared-files.ts';
 import type { Home } from './home.ts';
 import type { ReadyImage } from './images.ts';
@@ -26,7 +26,7 @@ async function canBeMounted(
   source: string,
   image: ReadyImage,
 ): Promise<boolean> {
-  const { labelsFiles, remapsUsers } = await client.security();
+  const { labelsFiles, remapsUsers } = await securityOf(client);
   // Its containers may only read files with a label, and to label those of the user is not ours.
   if (labelsFiles || !(await isShared(client, jobsDir, source, image))) return false;
   const isAnybody = !runsAsRoot(image.user) || remapsUsers;
@@ -56,6 +56,20 @@ async function isShared(
       return false;
   }
   return true;
+}
+
+const securities = new WeakMap<MountingClient, Promise<EngineSecurity>>();
+
+/** Once a worker: what tells of it starts programs to find out their versions. */
+async function securityOf(client: MountingClient): Promise<EngineSecurity> {
+  const asked = securities.get(client) ?? client.security();
+  securities.set(client, asked);
+  try {
+    return await asked;
+  } catch (error) {
+    securities.delete(client);
+    throw error;
+  }
 }
 
 const known = new WeakMap<MountingClient, Map<string, Promise<Probed>>>();
