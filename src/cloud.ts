@@ -4,7 +4,7 @@ import { createBucketsApi } from './aws/buckets.ts';
 import { createLogsApi } from './aws/cloudwatch-logs.ts';
 import { createS3 } from './aws/s3.ts';
 import { createSageMakerApi } from './aws/sagemaker.ts';
-import { createOpenSession } from './aws/session.ts';
+import { createOpenSession, openAccount } from './aws/session.ts';
 import { createStsApi } from './aws/sts.ts';
 import type { Config } from './config.ts';
 import { sessionUri, type ResolvedSession } from './core/session.ts';
@@ -13,6 +13,7 @@ import { createCalls } from './engines/sagemaker/calls.ts';
 import { createClock } from './engines/sagemaker/clock.ts';
 import { createSageMakerEngine } from './engines/sagemaker/engine.ts';
 import { frameworkImageUri } from './engines/sagemaker/images.ts';
+import { sweepJobs } from './engines/sagemaker/sweep.ts';
 import { createStagedEngine } from './engines/staged.ts';
 import { createSageMakerRegistry } from './registry/sagemaker-registry.ts';
 import { fetchToLocal } from './storage/fetch-to-local.ts';
@@ -22,7 +23,7 @@ import { createS3Storage } from './storage/s3-storage.ts';
 /** What a worker needs for runs in AWS. */
 export type CloudDependencies = Pick<
   Dependencies,
-  'openSession' | 'cloud' | 'frameworkImage' | 'fetchToLocal'
+  'openSession' | 'cloud' | 'frameworkImage' | 'fetchToLocal' | 'sweep'
 > & {
   /** From S3 to S3. */
   repackModel: (
@@ -45,6 +46,7 @@ export function createCloudDependencies(config: Config): CloudDependencies {
       defaults: { role: config.role, bucket: config.bucket },
     }),
     cloud,
+    sweep: createSweep(config),
     frameworkImage: frameworkImageUri,
     fetchToLocal: fetch,
     repackModel: async ({ artifactUri, codeUri, targetUri }, session, signal) => {
@@ -81,6 +83,18 @@ function createClouds(config: Config): (session: ResolvedSession) => Cloud {
       storage,
       stage: (engine) => createStagedEngine(engine, storage, stagingFolder(config)),
     };
+  };
+}
+
+/** Jobs are looked for where the credentials of this process work, whatever runs a worker had. */
+function createSweep(config: Config): CloudDependencies['sweep'] {
+  const clock = createClock(config.emulatorSpeed);
+  const budgetOf = createBudgets(clock);
+  return async (options, signal) => {
+    const { region, accountId } = await openAccount(createStsApi(), options.region, signal);
+    const call = createCalls(createSageMakerApi(region), budgetOf(accountId, region), clock);
+    const { namespace, dryRun } = options;
+    return { region, accountId, namespace, dryRun, ...(await sweepJobs({ call, clock, signal }, options)) };
   };
 }
 

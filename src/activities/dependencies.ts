@@ -1,5 +1,6 @@
 import type { Framework } from '../core/pipeline.ts';
 import type { Engine } from '../engines/engine.ts';
+import type { SweepOptions, SweepReport } from '../core/sweep.ts';
 import type { Notifier } from '../notify/notifier.ts';
 import type { Registry } from '../registry/registry.ts';
 import type { ResolvedSession, SessionSettings } from '../core/session.ts';
@@ -24,6 +25,8 @@ export interface Dependencies {
   /** Finds out what the file leaves open, and looks whether it is there. @throws SluiceError before anything runs. */
   openSession(settings: SessionSettings, signal: AbortSignal): Promise<ResolvedSession>;
   cloud(session: ResolvedSession): Cloud;
+  /** Stops jobs of SageMaker that no open run needs. */
+  sweep(options: SweepOptions, signal: AbortSignal): Promise<SweepReport>;
   /** The URI of AWS's own image. @throws SluiceError `Unsupported` if there is none in the region. */
   frameworkImage(framework: Framework, region: string): string;
   /** The path of a copy on this machine of what an s3:// URI names, made once for the same content. */

@@ -1,4 +1,5 @@
 import { SluiceError } from '../core/errors.ts';
+import type { SweepInput } from '../core/sweep.ts';
 import { watcherHeartbeats } from '../core/run.ts';
 import type { Engine } from '../engines/engine.ts';
 import { createModel, type CreateModelInput } from './create-model.ts';
@@ -12,6 +13,7 @@ import { prepareRun, type PrepareInput } from './prepare-run.ts';
 import { previousOutcome } from './previous-outcome.ts';
 import { readReport } from './read-report.ts';
 import { registerModel } from './register-model.ts';
+import { sweepJobs } from './sweep-jobs.ts';
 import { runJob, stopJob, type JobInput, type JobResult, type StopInput } from './run-job.ts';
 
 export type Activities = ReturnType<typeof createActivities>;
@@ -37,6 +39,7 @@ export function createActivities(deps: Dependencies) {
     readReport: activity((input: Parameters<typeof readReport>[1]) => readReport(deps, input)),
     createModel: activity((input: CreateModelInput) => createModel(deps, input)),
     transform: job,
+    sweepJobs: activity((input: SweepInput) => sweepJobs(deps, input)),
     registerModel: activity((input: Parameters<typeof registerModel>[1]) => registerModel(deps, input)),
     previousOutcome: activity((input: { pipeline: string }) => previousOutcome(deps, input)),
     notifyFailure: tell,

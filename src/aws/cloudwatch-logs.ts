@@ -3,6 +3,8 @@ import { clientOptions, lazily } from './config.ts';
 import { toSluiceError } from './errors.ts';
 
 export interface LogEvent {
+  /** No two lines have the same. */
+  id: string;
   /** "algo-1-1700000000" of the stream "<job>/algo-1-1700000000". */
   stream: string;
   /** Milliseconds since 1970. */
@@ -35,6 +37,7 @@ const earliest = Date.UTC(2024, 0, 1);
 interface Page {
   events?:
     | {
+        eventId?: string | undefined;
         logStreamName?: string | undefined;
         timestamp?: number | undefined;
         message?: string | undefined;
@@ -96,7 +99,8 @@ export function createLogsApi(region: string): LogsApi {
 }
 
 function eventsOf({ events = [] }: Page): LogEvent[] {
-  return events.map(({ logStreamName = '', timestamp = 0, message = '' }) => ({
+  return events.map(({ eventId = '', logStreamName = '', timestamp = 0, message = '' }) => ({
+    id: eventId,
     stream: logStreamName.split('/').slice(1).join('/'),
     timestamp,
     message: message.replace(/\r?\n$/, ''),

@@ -24,14 +24,7 @@ const defaultPrefix = 'sluice';
  */
 export function createOpenSession({ sts, buckets, defaults }: SessionOptions): OpenSession {
   return async (settings, signal) => {
-    const region = settings.region ?? (await sts.configuredRegion());
-    if (region === null) {
-      throw new SluiceError(
-        'InvalidInput',
-        'No region is set for mode "sagemaker": set session.region, AWS_REGION, or the region of the AWS profile',
-      );
-    }
-    const identity = await identify(sts, region, signal);
+    const { region, ...identity } = await openAccount(sts, settings.region, signal);
     const roleArn = resolveRole(settings.role ?? defaults.role, identity);
     const bucket = await resolveBucket(settings.bucket ?? defaults.bucket, {
       region,
@@ -42,6 +35,26 @@ export function createOpenSession({ sts, buckets, defaults }: SessionOptions): O
     const { accountId } = identity;
     return { region, accountId, roleArn, bucket, prefix: settings.prefix ?? defaultPrefix };
   };
+}
+
+export interface Account extends CallerIdentity {
+  region: string;
+}
+
+/** Where the credentials of this process work. @param region - default: that of the AWS configuration. @throws SluiceError as {@link createOpenSession}. */
+export async function openAccount(
+  sts: StsApi,
+  region: string | undefined,
+  signal: AbortSignal,
+): Promise<Account> {
+  const chosen = region ?? (await sts.configuredRegion());
+  if (chosen === null) {
+    throw new SluiceError(
+      'InvalidInput',
+      'No region is set for mode "sagemaker": set session.region, AWS_REGION, or the region of the AWS profile',
+    );
+  }
+  return { region: chosen, ...(await identify(sts, chosen, signal)) };
 }
 
 async function identify(sts: StsApi, region: string, signal: AbortSignal): Promise<CallerIdentity> {

@@ -1,12 +1,13 @@
 import { readConfig } from '../config.ts';
 import { SluiceError } from '../core/errors.ts';
+import type { Ownership } from '../core/sweep.ts';
 import type { LocalJob } from '../engines/engine.ts';
 import type { LocalEngines } from '../engines/local-engines.ts';
 import { createLocalEngines } from '../worker.ts';
 import { temporaryFiles, unusedImages } from './clean/leftovers.ts';
 import { removeJobs, within, type OwnedJob } from './clean/remove-jobs.ts';
 import { exitCodes } from './errors.ts';
-import { askOwners, type Ownership } from './job-owners.ts';
+import { askOwners } from './job-owners.ts';
 import { print, say } from './output.ts';
 
 interface CleanOptions {

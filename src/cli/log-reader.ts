@@ -4,11 +4,12 @@ import { printable } from './output.ts';
 
 /** Reads a log that grows. */
 export interface LogReader {
-  readonly title: string;
   /** Whether there is such a log. */
   found: () => boolean;
-  /** Writes to stdout what is new, the first time below the title. */
-  writeNew(): Promise<void>;
+  /** What to say if there is none. */
+  readonly missing: string;
+  /** Writes to stdout what is new, the first time below the title. @param isRunning - more will come. */
+  writeNew(isRunning: boolean): Promise<void>;
 }
 
 const chunkBytes = 64 * 1024;
@@ -18,15 +19,12 @@ export function createLogReader(path: string, title: string): LogReader {
   let position = 0;
   let found = false;
 
-  const write = async (chunk: Buffer): Promise<void> => {
-    // A terminal obeys what it reads; a file or pipe gets the bytes as they are.
-    const text = process.stdout.isTTY ? printable(decoder.write(chunk).replace(/\r+(?!\n)/g, '\n')) : chunk;
-    if (!process.stdout.write(text)) await new Promise((resolve) => process.stdout.once('drain', resolve));
-  };
+  // A file or pipe gets the bytes as they are.
+  const write = (chunk: Buffer) => writeLog(process.stdout.isTTY ? decoder.write(chunk) : chunk);
 
   return {
-    title,
     found: () => found,
+    missing: `${title} has no log here: it ran on another machine, has not started, or was cleaned away`,
     async writeNew() {
       const handle = await open(path).catch(() => null);
       if (handle === null) return;
@@ -45,4 +43,11 @@ export function createLogReader(path: string, title: string): LogReader {
       }
     },
   };
+}
+
+/** Writes to stdout, at the pace of its reader. A terminal obeys what it reads, so it gets nothing but text. */
+export async function writeLog(log: Buffer | string): Promise<void> {
+  const text =
+    process.stdout.isTTY && typeof log === 'string' ? printable(log.replace(/\r+(?!\n)/g, '\n')) : log;
+  if (!process.stdout.write(text)) await new Promise((resolve) => process.stdout.once('drain', resolve));
 }

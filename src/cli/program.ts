@@ -18,6 +18,7 @@ export function createProgram(exitWith: (code: number) => void): Command {
   addServers(program, exitCode);
   addRuns(program, exitCode);
   addFiles(program, exitCode);
+  addSweep(program, exitCode);
   return program;
 }
 
@@ -135,6 +136,20 @@ function addRuns(program: Command, exitCode: (code: ExitCode) => void): void {
     .action(async (id: string) => {
       const { cancelCommand } = await import('./cancel.ts');
       exitCode(await cancelCommand(id));
+    });
+}
+
+function addSweep(program: Command, exitCode: (code: ExitCode) => void): void {
+  program
+    .command('sweep')
+    .description('stops the jobs of SageMaker that closed runs left behind')
+    .option('--dry-run', 'only says what it would stop')
+    .option('--unknown', 'also jobs of runs of this namespace that the server asked does not know')
+    .option('--region <region>', 'default: that of the AWS configuration')
+    .addOption(json())
+    .action(async (options: Record<string, never>) => {
+      const { sweepCommand } = await import('./sweep.ts');
+      exitCode(await sweepCommand(options));
     });
 }
 

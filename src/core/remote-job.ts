@@ -37,6 +37,22 @@ export function announcedJob(
   };
 }
 
+/** What the ARN of a job says. */
+export interface JobInArn {
+  region: string;
+  kind: JobKind;
+  name: string;
+}
+
+/** Null for what is no ARN of a job. */
+export function jobInArn(arn: string): JobInArn | null {
+  const [, region, type, name] = /^arn:[\w-]+:sagemaker:([\w-]+):\d+:([a-z]+)-job\/(.+)$/.exec(arn) ?? [];
+  const kind = jobKinds.find((one) => one.toLowerCase() === type);
+  return kind && region && name ? { region, kind, name } : null;
+}
+
+const jobKinds: readonly JobKind[] = ['Processing', 'Training', 'Transform'];
+
 /** The share of the training that was not charged for, between 0 and 1: what spot instances saved. Null if it is not known. */
 export function spotSavings({
   billableSeconds: billed,

@@ -9,6 +9,17 @@ export function toTagValue(text: string): string {
   return Array.from(text, (character) => (plain.test(character) ? character : encoded(character))).join('');
 }
 
+/** As much of a text as a tag of AWS holds: 256 characters of its value, and no half of a character. */
+export function tagValueOf(text: string): string {
+  let value = '';
+  for (const character of text) {
+    const longer = value + toTagValue(character);
+    if (longer.length > 256) break;
+    value = longer;
+  }
+  return value;
+}
+
 export function fromTagValue(value: string): string {
   return value.replace(/(?:=[0-9a-f]{2})+/g, (bytes) => decodeURIComponent(bytes.replaceAll('=', '%')));
 }

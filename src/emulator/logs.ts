@@ -36,7 +36,7 @@ export function filterLogEvents(input: unknown, region: Region, logFile: (job: J
   const { messages, next } = page.startFromHead ? fromHead(file, page) : fromTail(file, page.limit);
   return {
     // When a line was written nobody noted.
-    events: messages.map((message) => ({ logStreamName, timestamp, ingestionTime: timestamp, message })),
+    events: messages.map((line) => ({ ...line, logStreamName, timestamp, ingestionTime: timestamp })),
     searchedLogStreams: [],
     ...(next !== null && { nextToken: String(next) }),
   };
@@ -44,8 +44,14 @@ export function filterLogEvents(input: unknown, region: Region, logFile: (job: J
 
 const groupOf = (kind: JobKind) => `/aws/sagemaker/${kind}Jobs`;
 
+interface Line {
+  message: string;
+  /** The same whenever it is read. */
+  eventId: string;
+}
+
 interface Messages {
-  messages: string[];
+  messages: Line[];
   /** Where the next page begins. */
   next: number | null;
 }
@@ -53,7 +59,8 @@ interface Messages {
 /** Newest first. */
 function fromTail(file: string, limit: number): Messages {
   return withFile(file, (read, size) => {
-    const lines = linesOf(read(Math.max(size - pageBytes, 0)));
+    const from = Math.max(size - pageBytes, 0);
+    const lines = linesOf(read(from), from);
     return { messages: lines.slice(-limit).reverse(), next: null };
   });
 }
@@ -68,7 +75,7 @@ function fromHead(
     const isLast = from + bytes.length >= size;
     const whole = isLast ? bytes.length : bytes.lastIndexOf('\n') + 1;
     let end = whole === 0 ? bytes.length : whole;
-    const lines = linesOf(bytes.subarray(0, end));
+    const lines = linesOf(bytes.subarray(0, end), from);
     if (lines.length > limit) {
       end = 0;
       for (let count = 0; count < limit; count += 1) end = bytes.indexOf('\n', end) + 1;
@@ -91,10 +98,17 @@ function withFile(file: string, use: (read: (from: number) => Buffer, size: numb
   }
 }
 
-/** A line of the job is an event, or several if it is long. */
-function linesOf(bytes: Buffer): string[] {
+/** A line of the job is an event, or several if it is long. @param from - where the bytes lie in the file. */
+function linesOf(bytes: Buffer, from: number): Line[] {
   const text = bytes.toString('utf8');
-  const lines = text.endsWith('\n') ? text.slice(0, -1).split('\n') : text.split('\n');
   if (text === '') return [];
-  return lines.flatMap((line) => line.match(new RegExp(`[^]{1,${eventBytes}}`, 'g')) ?? ['']);
+  const lines = (text.endsWith('\n') ? text.slice(0, -1) : text).split('\n');
+  let offset = from;
+  return lines.flatMap((line) => {
+    const at = offset;
+    offset += Buffer.byteLength(line) + 1;
+    const parts = line.match(new RegExp(`[^]{1,${eventBytes}}`, 'g')) ?? [''];
+    // A line that is still being written is another event later.
+    return parts.map((message, part) => ({ message, eventId: `${at}-${part}-${message.length}` }));
+  });
 }

@@ -1,1 +1,2 @@
 export { trainingPipeline } from './training-pipeline.ts';
+export { sweep } from './sweep.ts';

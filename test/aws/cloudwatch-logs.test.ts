@@ -14,7 +14,12 @@ const lines = [
   ['job-1/algo-2-17', 2, 'second\n'],
   ['job-1/algo-1-17', 3, 'third'],
   ['job-1/algo-1-17', 3, 'fourth'],
-].map(([logStreamName, at, message]) => ({ logStreamName, timestamp: from + Number(at), message }));
+].map(([logStreamName, at, message], index) => ({
+  eventId: `event-${index}`,
+  logStreamName,
+  timestamp: from + Number(at),
+  message,
+}));
 
 let aws: FakeAws;
 let refusal: string | null;
@@ -51,9 +56,9 @@ afterEach(() => aws.close());
 describe('the last lines of a job', () => {
   it('come by one call, the oldest first, without their line ends', async () => {
     expect(await createLogsApi('eu-west-1').lastEvents(streams, from, 3)).toEqual([
-      { stream: 'algo-2-17', timestamp: from + 2, message: 'second' },
-      { stream: 'algo-1-17', timestamp: from + 3, message: 'third' },
-      { stream: 'algo-1-17', timestamp: from + 3, message: 'fourth' },
+      { id: 'event-1', stream: 'algo-2-17', timestamp: from + 2, message: 'second' },
+      { id: 'event-2', stream: 'algo-1-17', timestamp: from + 3, message: 'third' },
+      { id: 'event-3', stream: 'algo-1-17', timestamp: from + 3, message: 'fourth' },
     ]);
     expect(aws.calls).toHaveLength(1);
     expect(aws.calls[0]!.input).toEqual({

@@ -1,4 +1,6 @@
+import { appendFileSync, existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, beforeEach, expect, it } from 'vitest';
 import type { jsonOf } from '../../src/cli/run/report.ts';
@@ -16,18 +18,29 @@ import { writeSmallRoot } from '../support/world.ts';
 
 withoutAwsSettings(folderPerTest());
 
+/** Of jobs that are played: a line of each, and whatever a test writes. */
+const logFolder = mkdtempSync(join(tmpdir(), 'sluice-logs-'));
+const logPath = (job: string) => join(logFolder, `${job}.txt`);
+const logFile = ({ name }: { name: string }) => {
+  if (!existsSync(logPath(name))) writeFileSync(logPath(name), `${name} began\n`);
+  return logPath(name);
+};
+
 const spot = { script: 'train.py', spot: { maxWaitSeconds: 86_400 }, hyperparameters: { depth: 3 } };
 
 describeS3('the commands about a run in mode "sagemaker"', () => {
   let stage: CloudStage;
   let worker: Running;
   beforeAll(async () => {
-    stage = await openCloudStage('sagemaker-commands', { speed: 200 });
+    stage = await openCloudStage('sagemaker-commands', { speed: 200, logFile });
     await writeSmallRoot(stage.folder);
     worker = await stage.startWorker();
   });
   beforeEach(() => useAwsSettings(stage.awsEnv));
-  afterAll(() => stage.close());
+  afterAll(async () => {
+    await stage.close();
+    rmSync(logFolder, { recursive: true });
+  });
 
   const script = async (life: Life = {}) => stage.emulator.emulator.setScript(await smallScript(6, life));
   const command = (...args: string[]) =>
@@ -87,6 +100,62 @@ describeS3('the commands about a run in mode "sagemaker"', () => {
     const stopped = await look();
     expect(stopped).toMatchObject({ status: 'Stopped', secondaryStatus: 'Stopped' });
     expect(stopped?.billableSeconds).toBeGreaterThan(0);
+  });
+
+  it('have the logs of its jobs from CloudWatch, page by page, and of one step', async () => {
+    const train = stepOf(await command('status', 'shown-1', '--json'), 'train')?.jobName ?? '';
+    // More than one page of a megabyte.
+    const lines = Array.from(
+      { length: 40_000 },
+      (_, index) => `step ${index} loss 0.123456789012345678901234567890`,
+    );
+    logFile({ name: train });
+    appendFileSync(logPath(train), lines.map((line) => `${line}\n`).join(''));
+    const before = stage.emulator.requests('FilterLogEvents').length;
+    const logs = await command('logs', 'shown-1', 'train');
+    expect(logs.code, logs.stderr).toBe(0);
+    expect(logs.stdout).toBe(`── train: ${train}\n${train} began\n${lines.join('\n')}\n`);
+    expect(stage.emulator.requests('FilterLogEvents').length - before).toBeGreaterThan(2);
+    const all = await command('logs', 'shown-1');
+    const titles = all.stdout.split('\n').filter((line) => line.startsWith('── '));
+    expect(titles.map((title) => title.split(/[ :]+/)[1])).toEqual([
+      ...['preprocess', 'train', 'evaluate', 'transform'],
+    ]);
+  });
+
+  it('follow the log of a job that is under way to its end, each line once', async () => {
+    const { jobs = [] } = await smallScript(6);
+    const long = { job: 'small-train-*', life: { runningSeconds: 1_000_000 } };
+    stage.emulator.emulator.setScript({ jobs: [long, ...jobs] });
+    await stage.client.workflow.start('trainingPipeline', {
+      ...{ taskQueue: 'sluice', workflowId: 'followed-1' },
+      args: [{ pipeline: smallPipeline(), executionMode: 'sagemaker' }],
+    });
+    const following = command('logs', 'followed-1', 'train', '--follow');
+    const name = () => {
+      const known = stage.emulator.emulator.find('small-train-*');
+      return known.find(({ view }) => view.phase === 'Training' || view.phase === 'Stopping')?.name ?? '';
+    };
+    const reads = () => stage.emulator.requests('FilterLogEvents').length;
+    await until(() => existsSync(logPath(name())));
+    const train = name();
+    for (const line of ['one', 'two']) {
+      appendFileSync(logPath(train), `${line}\n`);
+      const before = reads();
+      await until(() => reads() > before);
+    }
+    appendFileSync(logPath(train), 'last\n');
+    await stage.client.workflow.getHandle('followed-1').cancel();
+    const { stdout, code, stderr } = await following;
+    expect(code, stderr).toBe(0);
+    expect(stdout).toBe(`── train: ${train}\n${train} began\none\ntwo\nlast\n`);
+  });
+
+  it('say the last lines of a job that failed', async () => {
+    await script({ end: 'Failed', failureReason: 'AlgorithmError: ValueError, exit code: 1' });
+    const ended = await run('failed-1', {});
+    expect(ended.code).toBe(1);
+    expect(ended.stderr).toMatch(/The last lines of its log:\n +small-preprocess-\w+ began$/m);
   });
 
   it('show the same without a worker, from the history', async () => {

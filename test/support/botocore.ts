@@ -3,19 +3,27 @@ import { runAwsClient } from './aws-clients.ts';
 
 const program = fileURLToPath(new URL('validate_requests.py', import.meta.url));
 
-/** A request to SageMaker: an entry of the emulator's ledger is one. */
+/** A request to AWS: an entry of the emulator's ledger is one. */
 export interface SentRequest {
+  /** By botocore's name. Default: sagemaker. */
+  service?: string;
   operation: string;
   input: unknown;
 }
 
 /**
- * What botocore's own service model, as it comes with boto3, has against requests: types, required and unknown members, enums,
+ * What botocore's own service models, as they come with boto3, have against requests: types, required and unknown members, enums,
  * sizes and those patterns that Python can read. One line each; empty: nothing. Only inside `describeAwsClients`.
  */
 export async function validateWithBotocore(requests: readonly SentRequest[]): Promise<string[]> {
   if (requests.length === 0) throw new Error('no request was recorded: there is nothing to validate');
-  const input = JSON.stringify(requests.map(({ operation, input: body }) => ({ operation, input: body })));
+  const input = JSON.stringify(
+    requests.map(({ service = 'sagemaker', operation, input: body }) => ({
+      service,
+      operation,
+      input: body,
+    })),
+  );
   const { exitCode, stdout, stderr } = await runAwsClient('python', ['-I', program], { input });
   if (exitCode !== 0) throw new Error(`validate_requests.py ended with exit code ${exitCode}: ${stderr}`);
   const { validated, problems } = JSON.parse(stdout) as { validated: number; problems: string[] };

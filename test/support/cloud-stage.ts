@@ -3,7 +3,10 @@ import { pack } from 'tar-stream';
 import { buffer } from 'node:stream/consumers';
 import { Readable } from 'node:stream';
 import { createS3 } from '../../src/aws/s3.ts';
+import type { Executor } from '../../src/emulator/executor.ts';
 import type { Life, ScriptFile } from '../../src/emulator/script.ts';
+import { createScriptedExecutor } from '../../src/emulator/scripted-executor.ts';
+import type { WriteObject } from '../../src/emulator/scripted-outputs.ts';
 import type { StartOptions } from '../../src/emulator/start.ts';
 import { createS3Storage } from '../../src/storage/s3-storage.ts';
 import type { S3Storage } from '../../src/storage/storage.ts';
@@ -22,8 +25,10 @@ export interface CloudStage extends Stage {
   readonly awsEnv: Readonly<Record<string, string>>;
 }
 
-export interface CloudStageOptions extends Omit<StartOptions, 'write'> {
+export interface CloudStageOptions extends Omit<StartOptions, 'write' | 'executor'> {
   root?: string;
+  /** What a scripted job has printed. */
+  logFile?: Executor['logFile'];
 }
 
 const accountId = '123456789012';
@@ -33,14 +38,18 @@ export const bucketName = `sagemaker-us-east-1-${accountId}`;
 /** Tests that speak to the account themselves call `useAwsSettings(stage.awsEnv)`; see `withoutAwsSettings`. */
 export async function openCloudStage(
   name: string,
-  { root, ...options }: CloudStageOptions = {},
+  { root, logFile, ...options }: CloudStageOptions = {},
 ): Promise<CloudStage> {
   const s3 = await startS3Server(accountId);
   useAwsSettings(s3.env);
   const bucket = createS3Storage(createS3(), `s3://${bucketName}`);
+  const write: WriteObject = (uri, bytes) => bucket.write(uri, Readable.from([bytes]));
   const emulator = await openEmulator({
     ...options,
-    write: (uri, bytes) => bucket.write(uri, Readable.from([bytes])),
+    executor: (clock, script) => ({
+      ...createScriptedExecutor(clock, script, write),
+      ...(logFile && { logFile }),
+    }),
   });
   const awsEnv = {
     ...emulator.env,

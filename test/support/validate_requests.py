@@ -1,6 +1,6 @@
-"""Validates requests to SageMaker against botocore's service model.
+"""Validates requests to AWS against botocore's service models.
 
-Reads a JSON list of {"operation", "input"}, writes {"validated", "problems"}.
+Reads a JSON list of {"service", "operation", "input"}, writes {"validated", "problems"}.
 """
 
 import json
@@ -10,7 +10,14 @@ import sys
 from botocore.session import Session
 from botocore.validate import ParamValidator
 
-model = Session().get_service_model("sagemaker", api_version="2017-07-24")
+session = Session()
+models = {}
+
+
+def model_of(service):
+    if service not in models:
+        models[service] = session.get_service_model(service)
+    return models[service]
 
 
 def size_of(shape, value):
@@ -43,7 +50,11 @@ def constraints(shape, value, path):
             yield from constraints(shape.value, inner, f"{path}[{key!r}]")
 
 
-def problems_of(operation, value):
+def problems_of(service, operation, value):
+    model = model_of(service)
+    if model.metadata["protocol"] == "query":
+        # A form says in itself what it asks for; what follows is text, and is not looked at.
+        value = {name: inner for name, inner in value.items() if name not in ("Action", "Version")}
     shape = model.operation_model(operation).input_shape
     report = ParamValidator().validate(value, shape)
     if report.has_errors():
@@ -53,5 +64,5 @@ def problems_of(operation, value):
 
 
 requests = json.load(sys.stdin)
-problems = [line for one in requests for line in problems_of(one["operation"], one["input"])]
+problems = [line for one in requests for line in problems_of(one["service"], one["operation"], one["input"])]
 json.dump({"validated": len(requests), "problems": problems}, sys.stdout)

@@ -57,6 +57,7 @@ export function makeDependencies(root: string, engine: Engine, registered = true
     cloud: withoutCloud,
     frameworkImage: withoutCloud,
     fetchToLocal: withoutCloud,
+    sweep: withoutCloud,
     repackModel: ({ artifactUri, codeUri, targetUri }, _session, signal) =>
       repackModel(
         storage.localPath(artifactUri),

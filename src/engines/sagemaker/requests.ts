@@ -1,7 +1,7 @@
 import type { SageMakerOperation } from '../../aws/sagemaker.ts';
 import type { JobRequest } from '../../core/jobs.ts';
 import { requestHash } from '../local/request-hash.ts';
-import { toTagValue } from '../../core/tags.ts';
+import { tagValueOf } from '../../core/tags.ts';
 
 export type JobKind = JobRequest['kind'];
 
@@ -26,7 +26,7 @@ export function createRequest(name: string, job: JobRequest): AwsRequest {
       ...bodyOf(job),
       Tags: Object.entries(tags).map(([Key, text]) => ({
         Key,
-        Value: isOurs(Key) ? toTagValue(text) : text,
+        Value: isOurs(Key) ? tagValueOf(text) : text,
       })),
     },
   };
@@ -49,7 +49,19 @@ export const stopRequest = (kind: JobKind, name: string): AwsRequest => ({
 });
 
 /** A job has at most 50 tags, which is one page. */
-export const tagsRequest = (arn: string): AwsRequest => ({
+export const tagsRequest = (arn: string, token?: string): AwsRequest => ({
   operation: 'ListTags',
-  input: { ResourceArn: arn },
+  input: { ResourceArn: arn, ...(token !== undefined && { NextToken: token }) },
+});
+
+/** A page of the jobs in progress, oldest first: what is made meanwhile comes last. */
+export const listRequest = (kind: JobKind, token?: string): AwsRequest => ({
+  operation: `List${kind}Jobs`,
+  input: {
+    StatusEquals: 'InProgress',
+    SortBy: 'CreationTime',
+    SortOrder: 'Ascending',
+    MaxResults: 100,
+    ...(token !== undefined && { NextToken: token }),
+  },
 });

@@ -19,6 +19,14 @@ const jobOf = (step: string) =>
 const steps = ['preprocess', 'train', 'evaluate', 'transform'];
 
 describe('the request that creates a job', () => {
+  it('has no tag that AWS would refuse, however long the id of the run is', () => {
+    const tags = { 'sluice:workflow-id': '#'.repeat(256), 'sluice:run-id': 'run-1' };
+    const { input } = createRequest('abalone-1', { ...jobOf('train'), tags });
+    const values = (input.Tags as { Value: string }[]).map(({ Value }) => Value);
+    expect(values[0]).toBe('=23'.repeat(85));
+    expect(values[1]).toBe('run-1');
+  });
+
   it.each(steps)('of %s with every setting is the one on file', async (step) => {
     // `vitest --update` writes them anew; look at the difference before you commit it.
     const name = `fixtures/create-${step}.json`;

@@ -47,7 +47,7 @@ export interface Stand {
   /** Another worker: an engine that has seen nothing. @param api - default: straight to the emulator. */
   other(api?: SageMakerApi): Engine;
   /** What CloudWatch has of any job, or why it gives nothing. */
-  log: LogEvent[] | Error;
+  log: Omit<LogEvent, 'id'>[] | Error;
   /** How often it was asked. */
   logCalls: number;
 }
@@ -63,7 +63,8 @@ export function standPerTest(): Stand {
   const logs: LogsApi = {
     lastEvents() {
       stand.logCalls += 1;
-      return stand.log instanceof Error ? Promise.reject(stand.log) : Promise.resolve(stand.log);
+      if (stand.log instanceof Error) return Promise.reject(stand.log);
+      return Promise.resolve(stand.log.map((event, index) => ({ id: `event-${index}`, ...event })));
     },
     pages: () => {
       throw new Error('the engine reads no log to its beginning');
