@@ -17,12 +17,13 @@ const layers = {
   },
   registry: { folders: ['core'], packages: 'node:', typesFrom: ['aws'] },
   storage: { folders: ['core'], packages: 'node:|tar-stream$', typesFrom: ['aws'] },
+  codec: { folders: ['core'], packages: 'node:|zod$|@temporalio/(common|proto)$' },
   notify: { folders: ['core'], packages: 'node:|nodemailer$', typesFrom: ['aws'] },
   temporal: { folders: ['core'], packages: '@temporalio/(client|envconfig)$|node:(fs|net|tls)$' },
   emulator: { folders: ['core'], packages: 'node:|zod$', typesFrom: ['engines', 'storage'] },
 };
 /** Nobody imports these but each other. */
-const roots = ['worker', 'cloud', 'cli', 'config', 'logger'];
+const roots = ['worker', 'cloud', 'cli', 'config', 'logger', 'secrets', 'data-converter'];
 
 const boundary = ([name, { folders, packages, typesFrom = [] }]) => {
   const denied = [

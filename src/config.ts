@@ -5,8 +5,8 @@ import { fileURLToPath } from 'node:url';
 import { z } from 'zod';
 import { pipSettings, type PipSettings } from './config/pip.ts';
 import { SluiceError } from './core/errors.ts';
-import type { SecretReference } from './core/notify-targets.ts';
 import { parseWith } from './core/problems.ts';
+import type { SecretReference } from './core/secrets.ts';
 import { sessionSettings } from './core/session.ts';
 
 /** The folder of the project: where `images/` and `package.json` are. */
@@ -50,6 +50,8 @@ const environment = z.object({
     .transform((list) => list.split(',').map((item) => item.trim()))
     .pipe(z.array(network))
     .optional(),
+  SLUICE_ENCRYPTION_KEYS: z.string().min(1).optional(),
+  SLUICE_ENCRYPTION_KEYS_FILE: z.string().min(1).optional(),
   SLUICE_LOG_LEVEL: z.enum(['trace', 'debug', 'info', 'warn', 'error']).default('info'),
   SLUICE_LOG_FORMAT: z.enum(['json', 'pretty']).optional(),
   SLUICE_HEALTH_PORT: number.pipe(z.int().min(1).max(65535)).optional(),
@@ -131,6 +133,8 @@ export interface Config {
   uiUrl: string | null;
   /** How e-mail is sent. */
   mail: { smtpUrl: SecretReference | null; from: string | null };
+  /** Where the keys are that payloads are encrypted with; null: they are not. */
+  encryptionKeys: SecretReference | null;
   /** Addresses and networks of this machine or its cloud that webhooks may have. */
   webhookAllow: readonly string[];
   /** How long activities that are no jobs may take to end after SIGTERM. */
@@ -170,7 +174,8 @@ export function readConfig(
     healthPort: settings.SLUICE_HEALTH_PORT ?? null,
     emulatorSpeed: settings.SLUICE_EMULATOR_SPEED,
     uiUrl: settings.SLUICE_UI_URL ?? null,
-    mail: { smtpUrl: smtpUrl(settings), from: settings.SLUICE_MAIL_FROM ?? null },
+    mail: { smtpUrl: reference(settings, 'SLUICE_SMTP_URL'), from: settings.SLUICE_MAIL_FROM ?? null },
+    encryptionKeys: reference(settings, 'SLUICE_ENCRYPTION_KEYS'),
     webhookAllow: settings.SLUICE_WEBHOOK_ALLOW ?? [],
     logLevel: settings.SLUICE_LOG_LEVEL,
     logFormat: settings.SLUICE_LOG_FORMAT ?? (process.stderr.isTTY ? 'pretty' : 'json'),
@@ -181,11 +186,13 @@ export function readConfig(
 /** Read when it is used, so that nothing that shows these settings shows a password. */
 export const readVariable = (name: string): string | undefined => process.env[name];
 
-function smtpUrl({
-  SLUICE_SMTP_URL,
-  SLUICE_SMTP_URL_FILE: file,
-}: z.infer<typeof environment>): SecretReference | null {
-  if (SLUICE_SMTP_URL !== undefined) return { Env: 'SLUICE_SMTP_URL' };
+/** A secret is in a variable, or in the file that another one names. */
+function reference(
+  settings: z.infer<typeof environment>,
+  name: 'SLUICE_SMTP_URL' | 'SLUICE_ENCRYPTION_KEYS',
+): SecretReference | null {
+  if (settings[name] !== undefined) return { Env: name };
+  const file = settings[`${name}_FILE`];
   return file === undefined ? null : { File: resolve(file) };
 }
 

@@ -9,6 +9,7 @@ import type { Dependencies } from './activities/dependencies.ts';
 import { projectFolder, readVariable, type Config } from './config.ts';
 import { SluiceError } from './core/errors.ts';
 import { localTaskQueue } from './core/run.ts';
+import { loadDataConverter } from './data-converter.ts';
 import { jobInLines } from './logger.ts';
 import { cloudUi } from './core/web-ui.ts';
 import { loginToEcr } from './aws/ecr.ts';
@@ -24,9 +25,9 @@ import { withStaging } from './engines/staged/cleaning.ts';
 import { createAddressRules } from './notify/addresses.ts';
 import { createEmailNotifier } from './notify/email.ts';
 import { createNotifier, type Notifier } from './notify/notifier.ts';
-import { createSecretReader } from './notify/secrets.ts';
 import { createSnsNotifier } from './notify/sns.ts';
 import { createWebhookNotifier } from './notify/webhook.ts';
+import { createSecretReader } from './secrets.ts';
 import { createFileRegistry } from './registry/file-registry.ts';
 import { extractArchive, packArchive, repackModel } from './storage/archive.ts';
 import { createFileStorage } from './storage/file-storage.ts';
@@ -74,6 +75,7 @@ export async function startWorker({
   const hasSearchAttributes = lookForAttributes(connection, namespace, logger);
   await hasSearchAttributes();
 
+  const dataConverter = await loadDataConverter(config);
   const activities = createActivities({
     ...createDependencies(config, logger, hasSearchAttributes),
     uiUrl: config.uiUrl ?? uiUrl ?? cloudUi(settings.address ?? ''),
@@ -82,6 +84,7 @@ export async function startWorker({
     connection,
     namespace,
     activities,
+    dataConverter,
     interceptors: { activity: [jobInLines] },
     identity: `sluice@${hostname()}:${process.pid}`,
     // A cancellation travels back with a heartbeat; the default holds them for up to 80 % of the time-out.
@@ -93,7 +96,7 @@ export async function startWorker({
   const workers = await Promise.all([
     Worker.create({
       ...common,
-      ...(workflows ?? builtWorkflows()),
+      ...(workflows ?? builtWorkflows(config.encryptionKeys !== null)),
       taskQueue: config.taskQueue,
       // Jobs of SageMaker are watched here: they cost next to nothing.
       maxConcurrentActivityTaskExecutions: 2000,
@@ -223,8 +226,10 @@ function createTellers({ mail, webhookAllow }: Config): Notifier {
   });
 }
 
-function builtWorkflows(): { workflowBundle: { codePath: string } } {
-  const codePath = fileURLToPath(new URL('workflow-bundle.js', import.meta.url));
+/** @param encrypted - whether failures of workflows are encoded: the code that does it is part of the bundle. */
+export function builtWorkflows(encrypted: boolean): { workflowBundle: { codePath: string } } {
+  const name = encrypted ? 'workflow-bundle-encrypted.js' : 'workflow-bundle.js';
+  const codePath = fileURLToPath(new URL(name, import.meta.url));
   if (existsSync(codePath)) return { workflowBundle: { codePath } };
   throw new SluiceError('EngineUnavailable', `${codePath} is missing; \`npm run build\` makes it`);
 }

@@ -10,7 +10,8 @@ import { step } from './progress.js';
 
 const STAMP = '.sluice-stamp';
 const BUILD_INFO = '.tsbuildinfo';
-const WORKFLOW_BUNDLE = 'workflow-bundle.js';
+/** The second one encodes failures, for runs that are encrypted. */
+const WORKFLOW_BUNDLES = ['workflow-bundle.js', 'workflow-bundle-encrypted.js'];
 const bundler = fileURLToPath(new URL('bundle-workflows.js', import.meta.url));
 
 /** dist/: the compiled sources, the bundle of the workflows, the Python files of the process engine.
@@ -70,7 +71,8 @@ async function compile({ root, env, out }) {
 /** @param {string} dist @param {Context} context */
 async function bundle(dist, { root, env }) {
   try {
-    await run(process.execPath, [bundler, root, join(dist, WORKFLOW_BUNDLE)], { cwd: root, env });
+    const targets = WORKFLOW_BUNDLES.map((name) => join(dist, name));
+    await run(process.execPath, [bundler, root, ...targets], { cwd: root, env });
   } catch (error) {
     if (!(error instanceof CommandFailed)) throw error;
     throw new SetupError(
@@ -82,6 +84,6 @@ async function bundle(dist, { root, env }) {
 
 /** What has no source any more must not be imported by mistake. @param {string} dist @param {string[]} wanted */
 function removeStale(dist, wanted) {
-  const keep = new Set([WORKFLOW_BUNDLE, ...wanted, ...wanted.map((path) => `${path}.map`)]);
+  const keep = new Set([...WORKFLOW_BUNDLES, ...wanted, ...wanted.map((path) => `${path}.map`)]);
   for (const path of filesBelow(dist)) if (!keep.has(path)) rmSync(join(dist, path));
 }

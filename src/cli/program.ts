@@ -16,6 +16,7 @@ export function createProgram(exitWith: (code: number) => void): Command {
   const exitCode = (code: ExitCode) => exitWith(code ?? 0);
 
   addServers(program, exitCode);
+  addDeployment(program, exitCode);
   addRuns(program, exitCode);
   addFiles(program, exitCode);
   addSweep(program, exitCode);
@@ -67,12 +68,28 @@ function addServers(program: Command, exitCode: (code: ExitCode) => void): void 
       const { emulatorCommand } = await import('./emulator.ts');
       exitCode(await emulatorCommand(options));
     });
+}
+
+function addDeployment(program: Command, exitCode: (code: ExitCode) => void): void {
   program
     .command('setup')
     .description('prepares the namespace of the Temporal server: registers the search attributes')
     .action(async () => {
       const { setupCommand } = await import('./setup.ts');
       exitCode(await setupCommand());
+    });
+  program
+    .command('codec-server')
+    .description('decodes encrypted payloads for the Web UI and the Temporal CLI, until Ctrl-C')
+    .option('--port <port>', 'default: 8081', Number)
+    .option('--host <host>', 'the address to listen on', '127.0.0.1')
+    .option(
+      '--origin <origin...>',
+      "the Web UIs that may ask; default: the server's, and those of this machine",
+    )
+    .action(async (options: { port?: number; host: string; origin?: string[] }) => {
+      const { codecServerCommand } = await import('./codec-server.ts');
+      exitCode(await codecServerCommand(options));
     });
   program
     .command('doctor')

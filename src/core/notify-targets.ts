@@ -1,14 +1,8 @@
 import { z } from 'zod';
-import { headerText, text } from './fields.ts';
+import { headerText } from './fields.ts';
 import { notificationEvents, placeholders, unknownPlaceholders } from './notification.ts';
+import { secretReference } from './secrets.ts';
 import { listed } from './wording.ts';
-
-/** Where the worker finds a secret, so that neither the pipeline file nor the history has it. */
-export const secretReference = z.union([
-  z.strictObject({ Env: z.string().regex(/^[A-Za-z_]\w{0,255}$/, 'must be the name of a variable') }),
-  z.strictObject({ File: text(1024).regex(/^\//, 'must be an absolute path') }),
-]);
-export type SecretReference = z.infer<typeof secretReference>;
 
 const webhook = z
   .union([z.url({ protocol: /^https?$/ }).max(2048), secretReference], {

@@ -1,8 +1,7 @@
 import { SluiceError } from '../core/errors.ts';
 import { defaultSubject, defaultText, fillIn } from '../core/notification.ts';
-import type { SecretReference } from '../core/notify-targets.ts';
+import type { SecretReader, SecretReference } from '../core/secrets.ts';
 import type { Notifier } from './notifier.ts';
-import type { SecretReader } from './secrets.ts';
 import { asSubject } from './sns.ts';
 
 export interface MailSettings {

@@ -3,9 +3,9 @@ import { request as requestHttps } from 'node:https';
 import { SluiceError } from '../core/errors.ts';
 import { defaultText, fillIn, type LinkedNotification } from '../core/notification.ts';
 import type { NotifyTarget } from '../core/notify-targets.ts';
+import type { SecretReader } from '../core/secrets.ts';
 import type { AddressRules } from './addresses.ts';
 import type { Notifier } from './notifier.ts';
-import type { SecretReader } from './secrets.ts';
 import { teamsMessage } from './teams.ts';
 
 /** Slack takes 40,000 characters, Teams 28 KB for the whole message; nobody reads more than this in a channel. */

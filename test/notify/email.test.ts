@@ -6,7 +6,7 @@ import { fileURLToPath } from 'node:url';
 import { SMTPServer, type SMTPServerOptions } from 'smtp-server';
 import { afterEach, describe, expect, it } from 'vitest';
 import { createEmailNotifier } from '../../src/notify/email.ts';
-import { createSecretReader } from '../../src/notify/secrets.ts';
+import { createSecretReader } from '../../src/secrets.ts';
 import { makeCertificates } from '../support/certificates.ts';
 import { command } from '../support/commands.ts';
 import { failureOf, folderPerTest } from '../support/folders.ts';

@@ -4,7 +4,7 @@ import { inspect } from 'node:util';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { errorTable, isErrorCode } from '../../src/core/errors.ts';
 import { createAddressRules } from '../../src/notify/addresses.ts';
-import { createSecretReader } from '../../src/notify/secrets.ts';
+import { createSecretReader } from '../../src/secrets.ts';
 import { createWebhookNotifier, slackText } from '../../src/notify/webhook.ts';
 import { failureOf } from '../support/folders.ts';
 import { notification, target } from '../support/notification.ts';

@@ -8,7 +8,7 @@ import type { Engine } from '../../src/engines/engine.ts';
 import { createAddressRules } from '../../src/notify/addresses.ts';
 import { createEmailNotifier } from '../../src/notify/email.ts';
 import { createNotifier } from '../../src/notify/notifier.ts';
-import { createSecretReader } from '../../src/notify/secrets.ts';
+import { createSecretReader } from '../../src/secrets.ts';
 import { createSnsNotifier } from '../../src/notify/sns.ts';
 import { createWebhookNotifier } from '../../src/notify/webhook.ts';
 import { createSnsApi } from '../../src/aws/sns.ts';

@@ -1,5 +1,6 @@
 import { mkdir } from 'node:fs/promises';
 import type { Logger } from 'pino';
+import { defaultCodecPort } from '../../codec/server.ts';
 import type { Config } from '../../config.ts';
 import { SluiceError } from '../../core/errors.ts';
 import { serverSettings } from '../../temporal/settings.ts';
@@ -65,6 +66,7 @@ async function serve(options: HostOptions, files: HostFiles, lock: HeldLock): Pr
     namespace,
     files,
     lock,
+    codecEndpoint: config.encryptionKeys && `http://127.0.0.1:${defaultCodecPort}`,
     answers: async (address) => {
       client = await (await clientModule).connectServer(address, namespace);
       return client !== null;

@@ -37,6 +37,8 @@ interface ServerOptions {
   cli: string;
   namespace: string;
   files: HostFiles;
+  /** Where its Web UI has encrypted payloads decoded; null: nowhere. */
+  codecEndpoint: string | null;
   /** Whether files and servers of this folder are still ours to touch. */
   lock: Pick<HeldLock, 'isOurs' | 'assertOurs'>;
   /** Asked until it is true: whether the server answers. */
@@ -100,7 +102,10 @@ function isOurs({ files }: ServerOptions, { port }: Ports): boolean {
   return pid !== null && listensOn(pid, port);
 }
 
-function serverArguments({ files, namespace }: ServerOptions, { port, uiPort }: Ports): string[] {
+function serverArguments(
+  { files, namespace, codecEndpoint }: ServerOptions,
+  { port, uiPort }: Ports,
+): string[] {
   const attributes = Object.entries(searchAttributeTypes).flatMap(([name, type]) => [
     '--search-attribute',
     `${name}=${type}`,
@@ -109,6 +114,7 @@ function serverArguments({ files, namespace }: ServerOptions, { port, uiPort }: 
     ...['server', 'start-dev', '--db-filename', files.database, '--log-level', 'warn'],
     ...['--ip', host, '--port', `${port}`, '--ui-port', `${uiPort}`, '--namespace', namespace],
     ...attributes,
+    ...(codecEndpoint === null ? [] : ['--ui-codec-endpoint', codecEndpoint]),
     // Safe when a process dies, and half the time of the default: a step needs a dozen commits.
     ...['--sqlite-pragma', 'journal_mode=wal', '--sqlite-pragma', 'synchronous=normal'],
     // The default makes every step wait up to 50 ms.

@@ -1,6 +1,7 @@
 import { existsSync } from 'node:fs';
 import { Client, Connection } from '@temporalio/client';
 import type { Config } from '../../config.ts';
+import { loadDataConverter } from '../../data-converter.ts';
 import { cloudUi, runPage as pageOf } from '../../core/web-ui.ts';
 import type { Tell } from '../output.ts';
 import { hostFiles } from '../host/files.ts';
@@ -57,6 +58,11 @@ export const hasHistory = (config: Config) =>
 export async function openSession(config: Config, needs: Needs, tell: Tell): Promise<Session> {
   const configured = configuredServer();
   const server = findServer(config);
+  const dataConverter = await loadDataConverter(config);
+  const sessionOf = (info: ServerInfo, connection: Connection, isCurrent: () => boolean): Session => {
+    const client = new Client({ connection, namespace: info.namespace, dataConverter });
+    return { server: info, client, isCurrent, close: () => connection.close() };
+  };
   if (configured !== null && server !== null) {
     return sessionOf(server, await connect(configured), () => true);
   }
@@ -74,11 +80,6 @@ export async function findSession(config: Config): Promise<Session | null> {
 
 function infoOf({ lasting, address, namespace, uiUrl }: HostRecord): ServerInfo {
   return { kind: lasting ? 'dev' : 'embedded', address, namespace, uiUrl };
-}
-
-function sessionOf(server: ServerInfo, connection: Connection, isCurrent: () => boolean): Session {
-  const client = new Client({ connection, namespace: server.namespace });
-  return { server, client, isCurrent, close: () => connection.close() };
 }
 
 async function connect(configured: ConfiguredServer): Promise<Connection> {

@@ -1,12 +1,9 @@
 import { readFile, stat } from 'node:fs/promises';
-import { SluiceError } from '../core/errors.ts';
-import type { SecretReference } from '../core/notify-targets.ts';
+import { SluiceError } from './core/errors.ts';
+import type { SecretReader } from './core/secrets.ts';
 
-/** A secret is an address or a password; nothing else is worth reading. */
+/** A secret is an address, a password or a list of keys; nothing else is worth reading. */
 const maxBytes = 8192;
-
-/** Reads secrets where a reference says. What it throws names the reference, never what was found. */
-export type SecretReader = (reference: SecretReference) => Promise<string>;
 
 /** @param variable - of the environment of the worker. */
 export function createSecretReader(variable: (name: string) => string | undefined): SecretReader {
