@@ -1,6 +1,8 @@
 import { readFile, stat } from 'node:fs/promises';
 import { SluiceError } from '../core/errors.ts';
 import type { Json, Scalar } from '../core/expressions.ts';
+import { noExecution, type Execution } from '../core/execution.ts';
+import { parseTime } from '../core/format-time.ts';
 import { parseJson } from '../core/json.ts';
 import { parameters as parametersSchema, parseParameterText } from '../core/parameters.ts';
 import { parsePipeline, type ParsedPipeline } from '../core/parse-pipeline.ts';
@@ -12,12 +14,13 @@ import type { LocalInputs } from './local-inputs.ts';
 export interface GivenPipeline extends ParsedPipeline {
   /** As it stands in the file: what the workflow gets. */
   file: Record<string, Json>;
-  overrides: { executionMode?: string; parameters: Record<string, Scalar> };
+  overrides: { executionMode?: string; scheduledTime?: string; parameters: Record<string, Scalar> };
 }
 
 interface Given {
   param?: readonly string[] | undefined;
   mode?: string | undefined;
+  scheduledTime?: string | undefined;
 }
 
 /** Reads and checks everything that can be wrong before a server is asked. @throws SluiceError `InvalidInput`. */
@@ -31,11 +34,27 @@ export async function readPipeline(path: string, given: Given, inputs: LocalInpu
       return [name, parseParameterText(own, text)];
     }),
   );
-  const mode = given.mode === undefined ? {} : { executionMode: given.mode };
+  const execution = executionFor(given.scheduledTime);
+  const others = {
+    ...(given.mode !== undefined && { executionMode: given.mode }),
+    ...(given.scheduledTime !== undefined && { scheduledTime: given.scheduledTime }),
+  };
   // Once as it was given: nothing is uploaded for a run that can't be started.
-  parsePipeline(path, file, { ...mode, parameters: values });
-  const overrides = { ...mode, parameters: await inputs.locate(file as Record<string, Json>, values) };
-  return { file: file as Record<string, Json>, overrides, ...parsePipeline(path, file, overrides) };
+  parsePipeline(path, file, { ...others, parameters: values }, execution);
+  const overrides = { ...others, parameters: await inputs.locate(file as Record<string, Json>, values) };
+  const parsed = parsePipeline(path, file, overrides, execution);
+  return { file: file as Record<string, Json>, overrides, ...parsed };
+}
+
+/** Of a run that would start now. */
+function executionFor(scheduledTime: string | undefined): Execution {
+  const startTime = new Date();
+  const scheduled = scheduledTime === undefined ? startTime : parseTime(scheduledTime);
+  if (scheduled === null)
+    throw usageError(
+      `--scheduled-time takes a time as in 2026-11-28T03:00:00Z, not ${JSON.stringify(scheduledTime)}`,
+    );
+  return { ...noExecution, startTime, scheduledTime: scheduled };
 }
 
 async function readJsonFile(path: string): Promise<Json> {

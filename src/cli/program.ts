@@ -1,4 +1,5 @@
 import { Command, Option } from 'commander';
+import { addSchedules } from './schedule/commands.ts';
 import { printJson } from './output.ts';
 import { jsonOf, reportWithoutRun } from './run/report.ts';
 
@@ -20,6 +21,7 @@ export function createProgram(exitWith: (code: number) => void): Command {
   addRuns(program, exitCode);
   addFiles(program, exitCode);
   addSweep(program, exitCode);
+  addSchedules(program, exitCode, () => [mode(), parameters()]);
   return program;
 }
 
@@ -28,6 +30,10 @@ const parameters = () =>
   new Option('--param <name=value>', 'a value for a parameter; may be given several times').argParser(
     (text: string, all: readonly string[] | undefined) => collect(text, all),
   );
+const mode = () =>
+  new Option('--mode <mode>', "overrides the file's executionMode").choices(['local', 'sagemaker']);
+const scheduledTime = () =>
+  new Option('--scheduled-time <time>', 'Execution.ScheduledTime, as in 2026-11-28T03:00:00Z; default: now');
 const json = () => new Option('--json', 'one JSON object on stdout, and nothing else');
 
 function addServers(program: Command, exitCode: (code: ExitCode) => void): void {
@@ -105,11 +111,10 @@ function addRuns(program: Command, exitCode: (code: ExitCode) => void): void {
     .command('run')
     .description('runs a pipeline and follows it to its end')
     .argument('<file>', 'the pipeline file (JSON)')
-    .addOption(
-      new Option('--mode <mode>', "overrides the file's executionMode").choices(['local', 'sagemaker']),
-    )
+    .addOption(mode())
     .addOption(parameters())
     .addOption(json())
+    .addOption(scheduledTime())
     .option('--detach', 'starts it and returns; needs a server that stays')
     .option('--workflow-id <id>', 'default: the name of the pipeline, the time and four characters')
     .addHelpText(
@@ -176,7 +181,8 @@ function addFiles(program: Command, exitCode: (code: ExitCode) => void): void {
     .description('checks a pipeline file, and that what it names is there')
     .argument('<file>', 'the pipeline file (JSON)')
     .addOption(parameters())
-    .action(async (file: string, options: { param?: string[] }) => {
+    .addOption(scheduledTime())
+    .action(async (file: string, options: { param?: string[]; scheduledTime?: string }) => {
       const { validateCommand } = await import('./validate.ts');
       exitCode(await validateCommand(file, options));
     });

@@ -19,6 +19,7 @@ import { findServer, isLasting, runPage } from './server/session.ts';
 interface RunOptions {
   mode?: string;
   param?: string[];
+  scheduledTime?: string;
   json?: true;
   detach?: true;
   workflowId?: string;

@@ -9,7 +9,10 @@ import { print } from './output.ts';
 import { readPipeline } from './pipeline-file.ts';
 
 /** The checks that need no server: the file, its parameters, and that what it names is there. */
-export async function validateCommand(path: string, options: { param?: string[] }): Promise<number> {
+export async function validateCommand(
+  path: string,
+  options: { param?: string[]; scheduledTime?: string },
+): Promise<number> {
   const config = readConfig();
   const roots = [config.root, config.storageFolder];
   // What `run` would upload needs only be there.

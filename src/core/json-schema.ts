@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { executionVariables } from './execution.ts';
 import type { Json } from './expressions.ts';
 import { pipelineSchema } from './pipeline.ts';
 import { runInput } from './run-input.ts';
@@ -30,6 +31,8 @@ function toJsonSchema(schema: z.ZodType): Node {
 const expressionReference: Node = { $ref: '#/$defs/expression' };
 const scalarOrExpression: Node = { anyOf: [{ type: ['string', 'number', 'boolean'] }, expressionReference] };
 
+const textOrExpression: Node = { anyOf: [{ type: 'string' }, expressionReference] };
+
 const only = (properties: Node): Node => ({
   type: 'object',
   properties,
@@ -37,13 +40,31 @@ const only = (properties: Node): Node => ({
   additionalProperties: false,
 });
 
-/** SageMaker's pipeline expressions, as far as `expressions.ts` resolves them. */
+/** SageMaker's pipeline expressions and ours, as far as `expressions.ts` resolves them. */
 const expression: Node = {
-  description: 'The value of a parameter, or several joined to a text.',
+  description: 'The value of a parameter or of the run, several joined to a text, or a time as a text.',
   anyOf: [
-    only({ Get: { type: 'string', pattern: '^Parameters\\.[A-Za-z0-9_-]{1,64}$' } }),
+    only({
+      Get: {
+        type: 'string',
+        pattern: `^(Parameters\\.[A-Za-z0-9_-]{1,64}|Execution\\.(${executionVariables.join('|')}))$`,
+      },
+    }),
     only({
       'Std:Join': only({ On: { type: 'string' }, Values: { type: 'array', items: scalarOrExpression } }),
+    }),
+    only({
+      'Sluice:FormatTime': {
+        type: 'object',
+        properties: {
+          Time: textOrExpression,
+          Format: { description: 'As in strftime: %Y %m %d %H %M %S %F %j.', ...textOrExpression },
+          TimeZone: { description: 'IANA name. Default: UTC.', ...textOrExpression },
+          AddDays: { anyOf: [{ type: 'integer' }, expressionReference] },
+        },
+        required: ['Time', 'Format'],
+        additionalProperties: false,
+      },
     }),
   ],
 };

@@ -1,5 +1,6 @@
 import { SluiceError } from './errors.ts';
-import { resolveExpressions, type Json } from './expressions.ts';
+import { executionValues, noExecution, type Execution } from './execution.ts';
+import { resolveExpressions, type Json, type Scope } from './expressions.ts';
 import { parameterValues, parameters as parametersSchema, type Parameters } from './parameters.ts';
 import { pipelineSchema, type ExecutionMode, type JobStep, type Pipeline } from './pipeline.ts';
 import {
@@ -17,6 +18,8 @@ export interface Overrides {
   executionMode?: unknown;
   session?: unknown;
   parameters?: unknown;
+  /** Instead of `condition.onRejected`. */
+  onRejected?: unknown;
 }
 
 export interface ParsedPipeline {
@@ -30,9 +33,15 @@ export interface ParsedPipeline {
  * Pipeline file → pipeline: parameters first, then expressions, then the schema. Used by the CLI and, since the Temporal
  * CLI bypasses ours, by the workflow.
  * @param what - how messages name the file.
+ * @param execution - default: none, for checks of the file itself.
  * @throws SluiceError `InvalidInput` with every problem and its JSON path.
  */
-export function parsePipeline(what: string, file: unknown, overrides: Overrides = {}): ParsedPipeline {
+export function parsePipeline(
+  what: string,
+  file: unknown,
+  overrides: Overrides = {},
+  execution: Execution = noExecution,
+): ParsedPipeline {
   if (!isObject(file))
     throw new SluiceError('InvalidInput', `${what} is not valid: it must be a JSON object`);
   refuseHostileShape(what, file);
@@ -46,7 +55,9 @@ export function parsePipeline(what: string, file: unknown, overrides: Overrides 
   const { values, problems } = parameterValues(declared, given);
 
   const names = new Set(Object.keys(declared));
-  const resolved = resolveExpressions({ ...file, parameters: null }, { declared: names, values });
+  const scope = { declared: names, values, execution: executionValues(execution) };
+  scope.execution = executionValues(execution, pipelineName(file.name, scope));
+  const resolved = resolveExpressions({ ...file, parameters: null }, scope);
   problems.push(...resolved.problems, ...unusedParameters(names, resolved.used));
 
   const checked = check(pipelineSchema, {
@@ -61,13 +72,25 @@ export function parsePipeline(what: string, file: unknown, overrides: Overrides 
   return refuse(what, [...problems, ...others.filter(({ path }) => !resolved.unresolved.has(path))]);
 }
 
+/** The name may be an expression itself, though not of itself. */
+function pipelineName(written: unknown, scope: Scope): string | undefined {
+  const { value } = resolveExpressions((written ?? null) as Json, scope);
+  return typeof value === 'string' ? value : undefined;
+}
+
 /** The mode as a whole, of the session each key. */
 function override(
   file: Record<string, Json>,
-  { executionMode, session }: Overrides,
+  { executionMode, session, onRejected }: Overrides,
 ): Record<string, unknown> {
+  const { steps } = file;
   return {
     ...file,
+    ...(onRejected !== undefined &&
+      isObject(steps) &&
+      isObject(steps.condition) && {
+        steps: { ...steps, condition: { ...steps.condition, onRejected } },
+      }),
     ...(executionMode !== undefined && { executionMode }),
     ...(session !== undefined && {
       session: isObject(session) && isObject(file.session) ? { ...file.session, ...session } : session,

@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { SluiceError } from './errors.ts';
 import { executionMode } from './fields.ts';
+import { parseTime } from './format-time.ts';
 import { parameterName } from './parameters.ts';
 import { maxPipelineBytes } from './pipeline.ts';
 import { sessionSettings } from './session.ts';
@@ -32,6 +33,15 @@ export const runInput = z.strictObject({
     )
     .optional()
     .describe('Values of the parameters that the pipeline declares.'),
+  onRejected: z
+    .enum(['fail', 'complete'])
+    .optional()
+    .describe('Overrides onRejected of the condition: a schedule that pauses on failure takes "complete".'),
+  scheduledTime: z
+    .string()
+    .refine((text) => parseTime(text) !== null, { message: 'must be a time as in "2026-11-28T03:00:00Z"' })
+    .optional()
+    .describe('Execution.ScheduledTime. Default: what the schedule says, else the start of the run.'),
 });
 
 /** The workflow's first line: the Temporal CLI starts it with whatever was typed. @throws SluiceError `InvalidInput`. */

@@ -1,7 +1,10 @@
+import { defineSearchAttributeKey, SearchAttributeType } from '@temporalio/common';
 import { log, workflowInfo } from '@temporalio/workflow';
 import type { HashedInput } from '../activities/hash-input.ts';
 import type { PreparedRun } from '../activities/prepare-run.ts';
+import type { Execution } from '../core/execution.ts';
 import type { Scalar } from '../core/expressions.ts';
+import { parseTime } from '../core/format-time.ts';
 import type { Rule } from '../core/gate.ts';
 import { parsePipeline, type ParsedPipeline } from '../core/parse-pipeline.ts';
 import { gateRule } from '../core/pipeline.ts';
@@ -33,10 +36,19 @@ export async function readInput(input: unknown, progress: Progress): Promise<Par
   const { pipeline: given, ...overrides } = parseRunInput(input);
   const isLocation = typeof given === 'string';
   const file = isLocation ? await load(given) : given;
-  const parsed = parsePipeline(isLocation ? given : 'The pipeline', file, overrides);
+  const parsed = parsePipeline(isLocation ? given : 'The pipeline', file, overrides, executionOf(overrides));
   const rule = gateRule(parsed.pipeline.steps.condition);
   progress.show(opened(progress.report, parsed.pipeline, rule));
   return { ...parsed, rule };
+}
+
+const scheduledStart = defineSearchAttributeKey('TemporalScheduledStartTime', SearchAttributeType.DATETIME);
+
+/** Workflow time alone, so that a replay comes to the same. A backfill has the time of its day, not that of its start. */
+function executionOf({ scheduledTime }: { scheduledTime?: string | undefined }): Execution {
+  const { runId, startTime, typedSearchAttributes } = workflowInfo();
+  const given = scheduledTime === undefined ? null : parseTime(scheduledTime);
+  return { runId, startTime, scheduledTime: given ?? typedSearchAttributes.get(scheduledStart) ?? startTime };
 }
 
 /** Everything that can be wrong with what the pipeline names is found here, before the first job. */

@@ -10,6 +10,11 @@ const scope = {
     ['share', 0.5],
     ['flag', false],
   ]),
+  execution: new Map([
+    ['StartDateTime', '2026-11-29T04:05:06Z'],
+    ['ScheduledTime', '2026-11-28T23:30:00Z'],
+    ['PipelineExecutionId', 'run-1'],
+  ]),
 };
 
 test.each<[string, Json, Json]>([
@@ -19,6 +24,27 @@ test.each<[string, Json, Json]>([
   ['numbers and booleans join as JSON writes them', join(' ', 0.5, 1e21, true), '0.5 1e+21 true'],
   ['nothing joins to nothing', join('/'), ''],
   ['joins may stand in joins', join('-', 'a', join('+', 'b', { Get: 'Parameters.share' })), 'a-b+0.5'],
+  ['what a run knows of itself has a value', { Get: 'Execution.ScheduledTime' }, '2026-11-28T23:30:00Z'],
+  [
+    'a time is formatted, in UTC',
+    ['data', time('%Y/%m/%d.csv')].map((part) => join('', part)),
+    ['data', '2026/11/28.csv'],
+  ],
+  [
+    'a time is formatted in a time zone',
+    time('%F %H:%M:%S %j%%', { TimeZone: 'Europe/Berlin' }),
+    '2026-11-29 00:30:00 333%',
+  ],
+  [
+    'days are added by the calendar of the zone',
+    time('dt=%F', { TimeZone: 'Europe/Berlin', AddDays: -1 }),
+    'dt=2026-11-28',
+  ],
+  [
+    'the time and the format may be expressions',
+    { 'Sluice:FormatTime': { Time: { Get: 'Execution.StartDateTime' }, Format: join('-', '%H', '%M') } },
+    '04-05',
+  ],
   ['"Get" beside another key is no expression', { Get: 'x', other: 1 }, { Get: 'x', other: 1 }],
   ['a key of the prototype is a key', { ['constructor']: 1 }, { ['constructor']: 1 }],
   [
@@ -47,7 +73,35 @@ test.each<[string, Json, string, string]>([
     'another name space',
     { a: { Get: 'Steps.train.Model' } },
     'a',
-    '{"Get": "Steps.train.Model"} is not known: only "Parameters.<name>" is',
+    '{"Get": "Steps.train.Model"} is not known: only "Parameters.<name>" and "Execution.<name>" are',
+  ],
+  [
+    'a variable that there is not',
+    { a: { Get: 'Execution.ExecutionId' } },
+    'a',
+    'refers to "Execution.ExecutionId"; there is StartDateTime, ScheduledTime, PipelineName, PipelineExecutionId',
+  ],
+  [
+    'a variable that is not known here',
+    { a: { Get: 'Execution.PipelineName' } },
+    'a',
+    'refers to Execution.PipelineName, which is not known here',
+  ],
+  ['an unknown directive', { a: time('%Y-%b') }, 'a', '"Format" has "%b"; known are %Y, %m, %d'],
+  ['half a directive', { a: time('100%') }, 'a', '"Format" has "%"'],
+  [
+    'an unknown time zone',
+    { a: time('%F', { TimeZone: 'Mars/Base' }) },
+    'a',
+    '"TimeZone" is none that is known: "Mars/Base"',
+  ],
+  ['half a day', { a: time('%F', { AddDays: 0.5 }) }, 'a', '"Sluice:FormatTime" takes {"Time": …'],
+  ['a time with another key', { a: time('%F', { Zone: 'UTC' }) }, 'a', 'and nothing else'],
+  [
+    'a time that is none',
+    { a: { 'Sluice:FormatTime': { Time: { Get: 'Parameters.text' }, Format: '%F' } } },
+    'a',
+    '"Time" takes a time as in "2026-11-28T03:00:00Z", not "a/b"',
   ],
   ['no name', { a: { Get: 'Parameters.' } }, 'a', 'is not known'],
   ['a Get that is no text', { a: { Get: { Get: 'x' } } }, 'a', '{"Get": {"Get":"x"}} is not known'],
@@ -100,6 +154,10 @@ test('it tells which parameters were referred to, also inside joins and without 
   expect(used).toEqual(new Set(['text', 'unset']));
   expect(problems).toEqual([]);
 });
+
+function time(format: string, more: Record<string, Json> = {}): Json {
+  return { 'Sluice:FormatTime': { Time: { Get: 'Execution.ScheduledTime' }, Format: format, ...more } };
+}
 
 function join(separator: string, ...values: Json[]): Json {
   return { 'Std:Join': { On: separator, Values: values } };

@@ -539,3 +539,35 @@ test('no more than twenty problems are told', () => {
 function many(count: number): Record<string, Json> {
   return Object.fromEntries(Array.from({ length: count }, (_, index) => [`n${index}`, 'x']));
 }
+
+test('what a run knows of itself goes into paths, the name of the pipeline too', () => {
+  const input = {
+    'Std:Join': {
+      On: '/',
+      Values: [
+        { Get: 'Execution.PipelineName' },
+        { 'Sluice:FormatTime': { Time: { Get: 'Execution.ScheduledTime' }, Format: '%Y/%m/%d' } },
+        { Get: 'Execution.PipelineExecutionId' },
+      ],
+    },
+  };
+  const time = new Date('2026-11-28T00:00:00Z');
+  const execution = { runId: 'run-1', startTime: new Date(), scheduledTime: time };
+  const file = smallPipeline({}, { transform: { input } });
+  expect(parsePipeline('f', file, {}, execution).pipeline.steps.transform?.input).toBe(
+    'small/2026/11/28/run-1',
+  );
+  expect(parsePipeline('f', file).pipeline.steps.transform?.input).toContain('small/1970/01/01/');
+});
+
+test('the name of the pipeline cannot be made of itself', () => {
+  const file = smallPipeline({ name: { Get: 'Execution.PipelineName' } });
+  expect(refusal(() => parsePipeline('f', file)).message).toContain(
+    'name: refers to Execution.PipelineName, which is not known here',
+  );
+});
+
+test('a run may say what becomes of a rejected one', () => {
+  const { pipeline } = parsePipeline('f', smallPipeline(), { onRejected: 'complete' });
+  expect(pipeline.steps.condition.onRejected).toBe('complete');
+});

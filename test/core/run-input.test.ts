@@ -10,6 +10,10 @@ test.each([
     'a mode and parameters',
     { pipeline: 'p', executionMode: 'sagemaker', parameters: { a: 1, b: 'x', c: false } },
   ],
+  [
+    'what a schedule says',
+    { pipeline: 'p', onRejected: 'complete', scheduledTime: '2026-11-28T03:00:00+01:00' },
+  ],
 ])('%s is taken as it is', (_title, input) => {
   expect(parseRunInput(input)).toEqual(input);
 });
@@ -34,6 +38,16 @@ test.each<[string, unknown, string]>([
     'executionMode: takes one of "local", "sagemaker", not "cloud"',
   ],
   ['a mode of null', { pipeline: 'p', executionMode: null }, 'executionMode: takes one of'],
+  [
+    'a time without a zone',
+    { pipeline: 'p', scheduledTime: '2026-11-28T03:00:00' },
+    'scheduledTime: must be a time as in "2026-11-28T03:00:00Z"',
+  ],
+  [
+    'a day that there is not',
+    { pipeline: 'p', scheduledTime: '2026-13-01T00:00:00Z' },
+    'scheduledTime: must be',
+  ],
   [
     'parameters as a list',
     { pipeline: 'p', parameters: ['a=1'] },
