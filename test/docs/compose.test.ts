@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { projectFolder } from '../../src/config.ts';
-import { searchAttributes } from '../../src/core/run.ts';
+import { searchAttributeTypes } from '../../src/core/run.ts';
 
 const read = (name: string) => readFileSync(join(projectFolder, name), 'utf8');
 const { version } = JSON.parse(read('package.json')) as { version: string };
@@ -30,6 +30,9 @@ describe.each(['docker-compose.yml', 'compose.dev.yml'])('%s', (name) => {
   });
 
   it('registers every search attribute', () => {
-    for (const attribute of Object.values(searchAttributes)) expect(text).toContain(attribute);
+    for (const [attribute, type] of Object.entries(searchAttributeTypes))
+      expect(text).toMatch(
+        new RegExp(`--search-attribute=${attribute}=${type}$|--name ${attribute} --type ${type}\\b`, 'm'),
+      );
   });
 });

@@ -1,0 +1,185 @@
+import { copyFile, mkdir, readFile, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { afterAll, beforeAll, expect, it, vi } from 'vitest';
+import { createS3 } from '../../src/aws/s3.ts';
+import { projectFolder } from '../../src/config.ts';
+import { searchAttributes, type RunReport } from '../../src/core/run.ts';
+import { findBrowser, withPage } from '../support/browser.ts';
+import { describeCompose, openComposeStack, type ComposeStack } from '../support/compose.ts';
+import { dockerDo, listContainers } from '../support/docker.ts';
+import { until } from '../support/until.ts';
+
+const minutes = (count: number) => count * 60_000;
+const output = join(projectFolder, 'test-output', 'compose');
+const abalone = 'examples/abalone/pipeline.json';
+const enginesOf = ({ steps }: RunReport) => [
+  ...new Set(steps.flatMap(({ engine }) => (engine === null ? [] : [engine]))),
+];
+
+describeCompose('the stack of docker-compose.yml', () => {
+  let stack: ComposeStack;
+  beforeAll(async () => {
+    stack = await openComposeStack({
+      file: 'docker-compose.yml',
+      name: 'sluice-test-compose',
+      profile: 'containers',
+    });
+    await stack.compose('build');
+    await stack.compose('up', '--detach', '--wait', '--wait-timeout', '600');
+  }, minutes(20));
+  afterAll(async () => {
+    await stack.close();
+    expect(await listContainers('com.docker.compose.project=sluice-test-compose')).toEqual([]);
+  }, minutes(3));
+
+  it('publishes nothing beyond this machine', async () => {
+    const containers = await listContainers('com.docker.compose.project=sluice-test-compose');
+    const ports = (containers as unknown as { Ports: { IP?: string; PublicPort?: number }[] }[])
+      .flatMap(({ Ports }) => Ports)
+      .filter(({ PublicPort }) => PublicPort !== undefined);
+    expect(ports.map(({ IP }) => IP)).toEqual(['127.0.0.1', '127.0.0.1', '127.0.0.1']);
+  });
+
+  it('runs as somebody who is not root, with the native library of this system alone', async () => {
+    expect(await stack.compose('exec', '-T', 'worker', 'id', '-u')).toBe('10001\n');
+    const targets = await stack.compose(
+      ...['exec', '-T', 'worker', 'ls', '/opt/sluice/node_modules/@temporalio/core-bridge/releases'],
+    );
+    expect(targets).toMatch(/^\w+-unknown-linux-gnu\n$/);
+  });
+
+  it(
+    'accepts the example, started by the Temporal CLI, in containers',
+    { timeout: minutes(10) },
+    async () => {
+      await stack.start('first', { pipeline: abalone });
+      const report = await stack.report('first');
+      expect(report.outcome).toBe('accepted');
+      expect(enginesOf(report)).toEqual(['container']);
+      const found = await stack.temporal(
+        ...['workflow', 'list', '--query', 'SluicePipeline = "abalone" AND SluiceOutcome = "accepted"'],
+        ...['--output', 'json'],
+      );
+      expect(found).toContain('"first"');
+    },
+  );
+
+  it('shows it in the Web UI', { timeout: minutes(5) }, async ({ skip }) => {
+    const browser = findBrowser();
+    if (browser === undefined) return skip('no Chromium on this machine (set CHROMIUM_PATH)');
+    await mkdir(output, { recursive: true });
+    await withPage(browser, async (tab) => {
+      // The list as somebody has it who looks for runs by what came of them.
+      const columns = ['Status', 'Workflow ID', 'Start', ...Object.values(searchAttributes)];
+      const setting = JSON.stringify({ default: columns.map((label) => ({ label })) });
+      await tab.addInitScript(
+        `localStorage.setItem('namespace-workflow-table-columns', ${JSON.stringify(setting)})`,
+      );
+      const text = async () =>
+        (await Promise.all(tab.frames().map((frame) => frame.locator('body').innerText()))).join('\n');
+      const look = async (page: string, name: string, expected: string) => {
+        await tab.goto(`${stack.uiUrl}/namespaces/default/${page}`);
+        await until(async () => (await text().catch(() => '')).includes(expected));
+        await tab.waitForTimeout(1000);
+        await tab.screenshot({ path: join(output, `${name}.png`) });
+      };
+      await look(`workflows?query=${encodeURIComponent('SluiceOutcome="accepted"')}`, 'list', '4.36');
+      const runId = await stack.runIdOf('first');
+      await look(`workflows/first/${runId}/timeline`, 'timeline', 'registerModel');
+      await look(`workflows/first/${runId}/user-metadata`, 'table', 'version 1');
+    });
+    if (process.env.SLUICE_UPDATE_SCREENSHOTS === '1')
+      await copyFile(join(output, 'list.png'), join(projectFolder, 'docs', 'images', 'compose-runs.png'));
+  });
+
+  it('reads inputs from its store', { timeout: minutes(10) }, async () => {
+    for (const [name, value] of Object.entries(stack.s3)) vi.stubEnv(name, value);
+    const data = await readFile(join(projectFolder, 'examples/abalone/data/abalone.csv'));
+    await createS3().put({ bucket: 'sluice', key: 'raw/abalone.csv' }, data, {});
+    await stack.start('from-store', {
+      pipeline: abalone,
+      parameters: { inputData: 's3://sluice/raw/abalone.csv' },
+    });
+    expect((await stack.report('from-store')).outcome).toBe('accepted');
+  });
+
+  it('goes on with its jobs when the worker is restarted in mid-run', { timeout: minutes(10) }, async () => {
+    const script = join(stack.project, 'examples/abalone/code/train.py');
+    await writeFile(script, `import time\ntime.sleep(30)\n${await readFile(script, 'utf8')}`);
+    await stack.start('restarted', { pipeline: abalone });
+    const training = async () =>
+      (await listContainers('sluice.job')).find(
+        ({ Names: [name], State }) => name?.startsWith('/abalone-train-') && State === 'running',
+      );
+    await until(async () => (await training()) !== undefined, 300);
+    const { Id } = (await training())!;
+    const startOf = async () =>
+      ((await dockerDo('GET', `/containers/${Id}/json`)).json() as { State: { StartedAt: string } }).State
+        .StartedAt;
+    const before = await startOf();
+    await stack.compose('restart', 'worker');
+    expect(await startOf()).toBe(before);
+    const report = await stack.report('restarted');
+    expect(report.outcome).toBe('accepted');
+    expect(await stack.compose('logs', 'worker')).toContain('worker stops; its jobs go on for the next one');
+  });
+
+  it('keeps everything when it is taken down and brought up again', { timeout: minutes(10) }, async () => {
+    await stack.compose('down');
+    await stack.compose('up', '--detach', '--wait', '--wait-timeout', '600');
+    expect((await stack.report('first')).outcome).toBe('accepted');
+    const models = await stack.compose('exec', '-T', 'worker', 'sluice', 'models', 'list', '--json');
+    expect(JSON.parse(models)).toHaveLength(1);
+  });
+
+  it('runs jobs without the socket in the profile `processes`', { timeout: minutes(15) }, async () => {
+    await stack.compose('stop', 'worker');
+    await stack.compose(
+      ...['--profile', 'processes', 'up', '--detach', '--wait', '--wait-timeout', '600', 'worker-process'],
+    );
+    await stack.start('processes', { pipeline: abalone });
+    const report = await stack.report('processes');
+    expect(report.outcome).toBe('accepted');
+    expect(enginesOf(report)).toEqual(['process']);
+    const looked = stack.compose('exec', '-T', 'worker-process', 'ls', '/var/run/docker.sock');
+    await expect(looked).rejects.toThrow('No such file');
+  });
+
+  it(
+    'and such jobs are lost when their container is restarted, which is told',
+    { timeout: minutes(10) },
+    async () => {
+      await stack.start('lost', { pipeline: abalone });
+      const runId = await stack.runIdOf('lost');
+      const started = `/var/lib/sluice/jobs/abalone-train-${runId.replaceAll('-', '')}/started.json`;
+      const look = () => stack.compose('exec', '-T', 'worker-process', 'test', '-e', started);
+      await until(
+        () =>
+          look().then(
+            () => true,
+            () => false,
+          ),
+        300,
+      );
+      await stack.compose('restart', 'worker-process');
+      await expect(stack.report('lost')).rejects.toThrow('JobLost');
+    },
+  );
+});
+
+describeCompose('the stack of compose.dev.yml', () => {
+  it('accepts the example', { timeout: minutes(15) }, async () => {
+    const stack = await openComposeStack({
+      file: 'compose.dev.yml',
+      name: 'sluice-test-dev',
+      profile: 'containers',
+    });
+    try {
+      await stack.compose('up', '--detach', '--wait', '--wait-timeout', '600');
+      await stack.start('first', { pipeline: abalone });
+      expect((await stack.report('first')).outcome).toBe('accepted');
+    } finally {
+      await stack.close();
+    }
+  });
+});
