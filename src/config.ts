@@ -25,11 +25,18 @@ const network = z.union([z.ipv4(), z.ipv6(), z.cidrv4(), z.cidrv6()], {
   error: 'must be addresses or networks (10.0.0.0/8), joined by ","',
 });
 
+const roles = z
+  .string()
+  .regex(/^(main|local)(,(main|local))*$/, 'must be "main", "local" or "main,local"')
+  .default('main,local')
+  .transform((text) => ({ main: text.includes('main'), local: text.includes('local') }));
+
 const environment = z.object({
   SLUICE_ROOT: z.string().min(1).optional(),
   SLUICE_HOME: z.string().min(1).optional(),
   SLUICE_STORAGE: z.string().min(1).optional(),
   SLUICE_TASK_QUEUE: z.string().min(1).default('sluice'),
+  SLUICE_QUEUES: roles,
   SLUICE_PROCESS_ISOLATION: z.enum(['auto', 'namespaces', 'none']).default('auto'),
   SLUICE_LOCAL_ENGINE: z.enum(['auto', 'container', 'process']).default('auto'),
   SLUICE_BASE_IMAGE: z.string().min(1).optional(),
@@ -57,6 +64,8 @@ const environment = z.object({
   SLUICE_HEALTH_PORT: number.pipe(z.int().min(1).max(65535)).optional(),
   SLUICE_SHUTDOWN_SECONDS: number.pipe(z.number().min(0)).default(10),
   TEMPORAL_CLI_PATH: z.string().min(1).optional(),
+  TEMPORAL_DEPLOYMENT_NAME: foreign,
+  TEMPORAL_WORKER_BUILD_ID: foreign,
   DOCKER_HOST: foreign,
   DOCKER_CONTEXT: foreign,
   DOCKER_CONFIG: foreign,
@@ -104,6 +113,10 @@ export interface Config {
   registryFolder: string;
   jobsFolder: string;
   taskQueue: string;
+  /** What the worker is for: runs and jobs of SageMaker; runs on this machine and their jobs. */
+  queues: { main: boolean; local: boolean };
+  /** Which version of which deployment this worker is, for Temporal's worker versioning. Null: it takes part in none. */
+  version: { deploymentName: string; buildId: string } | null;
   /** Where local jobs run; `auto`: in containers, if an engine answers. */
   localEngine: 'auto' | 'container' | 'process';
   /** What framework images are built on. Null: what their Dockerfile says. */
@@ -158,6 +171,8 @@ export function readConfig(
     registryFolder: join(home, 'registry'),
     jobsFolder: join(home, 'jobs'),
     taskQueue: settings.SLUICE_TASK_QUEUE,
+    queues: settings.SLUICE_QUEUES,
+    version: versionOf(settings),
     localEngine: settings.SLUICE_LOCAL_ENGINE,
     baseImage: settings.SLUICE_BASE_IMAGE ?? null,
     isolation: settings.SLUICE_PROCESS_ISOLATION,
@@ -194,6 +209,19 @@ function reference(
   if (settings[name] !== undefined) return { Env: name };
   const file = settings[`${name}_FILE`];
   return file === undefined ? null : { File: resolve(file) };
+}
+
+/** The variables that Temporal's controller for Kubernetes sets. */
+function versionOf(settings: z.infer<typeof environment>): Config['version'] {
+  const { TEMPORAL_DEPLOYMENT_NAME: deploymentName, TEMPORAL_WORKER_BUILD_ID: buildId } = settings;
+  if (deploymentName !== undefined && buildId !== undefined) return { deploymentName, buildId };
+  if (deploymentName === buildId) return null;
+  const names = ['TEMPORAL_DEPLOYMENT_NAME', 'TEMPORAL_WORKER_BUILD_ID'] as const;
+  const [there, missing] = deploymentName === undefined ? [names[1], names[0]] : names;
+  throw new SluiceError(
+    'InvalidInput',
+    `The environment: ${there} is set and ${missing} is not; worker versioning needs both`,
+  );
 }
 
 function dockerSettings(settings: z.infer<typeof environment>): DockerSettings {

@@ -8,8 +8,9 @@ import { createActivities } from './activities/index.ts';
 import type { Dependencies } from './activities/dependencies.ts';
 import { projectFolder, readVariable, type Config } from './config.ts';
 import { SluiceError } from './core/errors.ts';
-import { localTaskQueue } from './core/run.ts';
+import { hostQueue, hostsQueue, jobsQueue } from './core/task-queues.ts';
 import { loadDataConverter } from './data-converter.ts';
+import { nameOfHost } from './host-name.ts';
 import { jobInLines } from './logger.ts';
 import { cloudUi } from './core/web-ui.ts';
 import { loginToEcr } from './aws/ecr.ts';
@@ -37,7 +38,7 @@ import { attributeState, isComplete } from './temporal/search-attributes.ts';
 import { serverSettings, type ServerSettings } from './temporal/settings.ts';
 
 export interface RunningWorker {
-  /** Resolves when both workers have ended; rejects if one failed. */
+  /** Resolves when all have ended; rejects if one failed. */
   ended: Promise<void>;
   /** Takes no more work and ends; jobs are left running for the next worker. */
   shutdown(): void;
@@ -58,7 +59,7 @@ export interface WorkerOptions {
   workflows?: { workflowBundle: { code: string } } | { workflowsPath: string };
 }
 
-/** Composition root: config → connection → engines → activities → workers, one for each task queue. */
+/** Composition root: config → connection → engines → activities → workers, one for each task queue of its roles. */
 export async function startWorker({
   config,
   logger,
@@ -75,9 +76,11 @@ export async function startWorker({
   const hasSearchAttributes = lookForAttributes(connection, namespace, logger);
   await hasSearchAttributes();
 
+  const host = await nameOfHost(config.home);
   const dataConverter = await loadDataConverter(config);
   const activities = createActivities({
     ...createDependencies(config, logger, hasSearchAttributes),
+    host,
     uiUrl: config.uiUrl ?? uiUrl ?? cloudUi(settings.address ?? ''),
   });
   const common = {
@@ -92,30 +95,29 @@ export async function startWorker({
     defaultHeartbeatThrottleInterval: '400ms',
     shutdownGraceTime: 0,
     shutdownForceTime: config.shutdownSeconds * 1000,
+    ...(config.version && {
+      workerDeploymentOptions: {
+        version: config.version,
+        useWorkerVersioning: true,
+        // A run ends on the code that it began with.
+        defaultVersioningBehavior: 'PINNED',
+      },
+    }),
   } satisfies Partial<Parameters<typeof Worker.create>[0]>;
-  const workers = await Promise.all([
-    Worker.create({
-      ...common,
-      ...(workflows ?? builtWorkflows(config.encryptionKeys !== null)),
-      taskQueue: config.taskQueue,
-      // Jobs of SageMaker are watched here: they cost next to nothing.
-      maxConcurrentActivityTaskExecutions: 2000,
-      // So long a dead worker keeps the next task of its runs; the default is 10 s.
-      stickyQueueScheduleToStartTimeout: '2s',
-    }),
-    Worker.create({
-      ...common,
-      taskQueue: localTaskQueue(config.taskQueue),
-      maxConcurrentActivityTaskExecutions: config.localSlots,
-    }),
-  ]);
-  if (config.pip.withheld.length > 0)
+  const workers = await createWorkers(
+    config,
+    host,
+    common,
+    workflows ?? builtWorkflows(config.encryptionKeys !== null),
+  );
+  const { taskQueue, root, localSlots } = config;
+  if (config.queues.local && config.pip.withheld.length > 0)
     logger.warn(
       { variables: config.pip.withheld },
       'pip of jobs does not get variables with credentials; put them into your pip.conf',
     );
   logger.info(
-    { taskQueue: config.taskQueue, namespace, root: config.root, localSlots: config.localSlots },
+    { taskQueue, namespace, root, ...(config.queues.local && { host, localSlots }) },
     'worker ready',
   );
   return {
@@ -125,6 +127,36 @@ export async function startWorker({
       workers.map((worker) => ({ taskQueue: worker.options.taskQueue, state: worker.getState() })),
     serverAnswers: () => answers(connection),
   };
+}
+
+type Common = Omit<Parameters<typeof Worker.create>[0], 'taskQueue'>;
+
+function createWorkers(
+  { taskQueue, queues, localSlots }: Config,
+  host: string,
+  common: Common,
+  workflows: NonNullable<WorkerOptions['workflows']> | ReturnType<typeof builtWorkflows>,
+): Promise<Worker[]> {
+  const main = () =>
+    Worker.create({
+      ...common,
+      ...workflows,
+      taskQueue,
+      // Jobs of SageMaker are watched here: they cost next to nothing.
+      maxConcurrentActivityTaskExecutions: 2000,
+      // So long a dead worker keeps the next task of its runs; the default is 10 s.
+      stickyQueueScheduleToStartTimeout: '2s',
+    });
+  const local = () => [
+    Worker.create({ ...common, taskQueue: hostsQueue(taskQueue) }),
+    Worker.create({ ...common, taskQueue: hostQueue(taskQueue, host) }),
+    Worker.create({
+      ...common,
+      taskQueue: jobsQueue(taskQueue, host),
+      maxConcurrentActivityTaskExecutions: localSlots,
+    }),
+  ];
+  return Promise.all([...(queues.main ? [main()] : []), ...(queues.local ? local() : [])]);
 }
 
 /**
@@ -187,7 +219,7 @@ function createDependencies(
   config: Config,
   logger: Logger,
   hasSearchAttributes: Dependencies['hasSearchAttributes'],
-): Omit<Dependencies, 'uiUrl'> {
+): Omit<Dependencies, 'host' | 'uiUrl'> {
   const engines = createLocalEngines(config);
   const storage = createFileStorage(config.storageFolder, [config.root]);
   const cloud = createCloudDependencies(config);

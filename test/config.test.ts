@@ -73,6 +73,9 @@ describe('a variable', () => {
   it('that is set decides', () => {
     const env = {
       SLUICE_TASK_QUEUE: 'mine',
+      SLUICE_QUEUES: 'local',
+      TEMPORAL_DEPLOYMENT_NAME: 'sluice',
+      TEMPORAL_WORKER_BUILD_ID: '1.2',
       SLUICE_PROCESS_ISOLATION: 'none',
       SLUICE_LOCAL_SLOTS: '3',
       SLUICE_PYTHON: '/usr/bin/python3',
@@ -86,6 +89,8 @@ describe('a variable', () => {
     };
     expect(read(env)).toMatchObject({
       taskQueue: 'mine',
+      queues: { main: false, local: true },
+      version: { deploymentName: 'sluice', buildId: '1.2' },
       isolation: 'none',
       localSlots: 3,
       python: '/usr/bin/python3',
@@ -104,6 +109,8 @@ describe('a variable', () => {
     ['SLUICE_HOME', ''],
     ['SLUICE_STORAGE', ''],
     ['SLUICE_TASK_QUEUE', ''],
+    ['SLUICE_QUEUES', ''],
+    ['SLUICE_QUEUES', 'main,other'],
     ['SLUICE_PROCESS_ISOLATION', 'yes'],
     ['SLUICE_LOCAL_SLOTS', '0'],
     ['SLUICE_LOCAL_SLOTS', '-1'],
@@ -134,6 +141,13 @@ describe('a variable', () => {
         message: expect.stringMatching(new RegExp(`^The environment is not valid:\\n {2}${name}: `)),
       }),
     );
+  });
+
+  it.each([
+    ['TEMPORAL_DEPLOYMENT_NAME', 'TEMPORAL_WORKER_BUILD_ID'],
+    ['TEMPORAL_WORKER_BUILD_ID', 'TEMPORAL_DEPLOYMENT_NAME'],
+  ])('of a version is refused alone: %s', (there, missing) => {
+    expect(() => read({ [there]: 'x' })).toThrow(`${there} is set and ${missing} is not`);
   });
 
   it('that is wrong is told together with all others', () => {

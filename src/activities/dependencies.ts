@@ -18,6 +18,8 @@ export interface Cloud {
 /** What activities need, constructed by `worker.ts`. */
 export interface Dependencies {
   engines: Partial<Record<Engine['name'], Engine>>;
+  /** The name of this machine as a place for jobs. */
+  host: string;
   /** The engine for a new run's jobs on this machine. */
   chooseLocalEngine: () => Promise<Engine>;
   storage: FileStorage;

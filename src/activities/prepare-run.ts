@@ -1,6 +1,6 @@
 import { Context } from '@temporalio/activity';
 import { SluiceError } from '../core/errors.ts';
-import { stepMode } from '../core/parse-pipeline.ts';
+import { modesOf, stepMode } from '../core/parse-pipeline.ts';
 import {
   evaluateJob,
   modelModes,
@@ -9,7 +9,7 @@ import {
   trainJob,
   transformJob,
 } from '../core/plan.ts';
-import type { ExecutionMode, JobStep, Pipeline } from '../core/pipeline.ts';
+import { jobSteps, type ExecutionMode, type JobStep, type Pipeline } from '../core/pipeline.ts';
 import type { Sources, StepPlan } from '../core/run-places.ts';
 import type { ResolvedSession } from '../core/session.ts';
 import type { Engine } from '../engines/engine.ts';
@@ -31,13 +31,13 @@ export interface PreparedRun {
   codeSha256: string;
   /** The input data, if its hash is known already. */
   data: HashedInput | null;
+  /** Who prepared it: the machine that a run with local steps is bound to. */
+  host: string;
   /** The engine of every step that runs a job. */
   engines: Partial<Record<JobStep, Engine['name']>>;
   /** Whether this namespace has Sluice's search attributes. */
   searchAttributes: boolean;
 }
-
-const jobSteps = ['preprocess', 'train', 'evaluate', 'transform'] as const;
 
 /**
  * The last check before the first job: everything that the pipeline names is there, the engines can honour it, and the
@@ -73,6 +73,7 @@ export async function prepareRun(
   return {
     sources,
     session,
+    host: deps.host,
     codeSha256: snapshot.sha256,
     data: input.content && { uri: input.uri, ...input.content },
     engines: Object.fromEntries(Object.entries(engines).map(([step, engine]) => [step, engine.name])),
@@ -98,8 +99,7 @@ async function openSession(
   pipeline: Pipeline,
   signal: AbortSignal,
 ): Promise<ResolvedSession | null> {
-  const modes = [pipeline.executionMode, ...stepsOf(pipeline).map((step) => stepMode(pipeline, step))];
-  return modes.includes('sagemaker') ? deps.openSession(pipeline.session ?? {}, signal) : null;
+  return modesOf(pipeline).has('sagemaker') ? deps.openSession(pipeline.session ?? {}, signal) : null;
 }
 
 const stepsOf = (pipeline: Pipeline) => jobSteps.filter((name) => pipeline.steps[name] !== undefined);

@@ -2,7 +2,7 @@ import { SluiceError } from './errors.ts';
 import { executionValues, noExecution, type Execution } from './execution.ts';
 import { resolveExpressions, type Json, type Scope } from './expressions.ts';
 import { parameterValues, parameters as parametersSchema, type Parameters } from './parameters.ts';
-import { pipelineSchema, type ExecutionMode, type JobStep, type Pipeline } from './pipeline.ts';
+import { jobSteps, pipelineSchema, type ExecutionMode, type JobStep, type Pipeline } from './pipeline.ts';
 import {
   check,
   childPath,
@@ -126,6 +126,12 @@ function parseParameters(what: string, raw: unknown): Parameters {
 /** Where a step runs. */
 export function stepMode(pipeline: Pipeline, step: JobStep): ExecutionMode {
   return pipeline.steps[step]?.executionMode ?? pipeline.executionMode;
+}
+
+/** Of the pipeline and of all its steps. */
+export function modesOf(pipeline: Pipeline): Set<ExecutionMode> {
+  const present = jobSteps.filter((step) => pipeline.steps[step] !== undefined);
+  return new Set([pipeline.executionMode, ...present.map((step) => stepMode(pipeline, step))]);
 }
 
 function isObject(value: unknown): value is Record<string, unknown> {

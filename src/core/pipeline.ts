@@ -187,7 +187,9 @@ export const pipelineSchema = z
 
 export type Pipeline = z.infer<typeof pipelineSchema>;
 export type Steps = Pipeline['steps'];
-export type JobStep = 'preprocess' | 'train' | 'evaluate' | 'transform';
+/** The steps that run a job. */
+export const jobSteps = ['preprocess', 'train', 'evaluate', 'transform'] as const;
+export type JobStep = (typeof jobSteps)[number];
 
 /** Rules between steps. */
 function checkReferences(

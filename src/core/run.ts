@@ -64,9 +64,6 @@ export const searchAttributeTypes = {
 export const workflowType = 'trainingPipeline';
 export const statusQuery = 'status';
 
-/** Jobs of this machine have a queue of their own, with as many slots as its cores bear. */
-export const localTaskQueue = (taskQueue: string) => `${taskQueue}-local`;
-
 /**
  * Of activities that watch a job of SageMaker: a worker has hundreds of them, and a job there takes minutes to start and to stop. Of
  * all others a heartbeat is sent every 0.4 s, so that a cancellation is heard at once.

@@ -65,7 +65,7 @@ async function runOneJob(run: Run, step: JobStep, request: JobRequest, attempt: 
   return run.progress.step(step, { engine, jobName: name, ...announced }, async (tell) => {
     try {
       const summary = summaryOf(run, step, engine);
-      const activity = jobActivities(engine, request)[step];
+      const activity = jobActivities(engine, request, run.prepared.host)[step];
       const activityId = attempt === 1 ? step : `${step}-${attempt}`;
       const input = { name, engine, request, session };
       const result = await activity.executeWithOptions({ activityId, summary }, [input]);
@@ -74,7 +74,7 @@ async function runOneJob(run: Run, step: JobStep, request: JobRequest, attempt: 
     } catch (error) {
       // The activity may have died before it saw the job to its end; asking again costs nothing.
       const remote = await CancellationScope.nonCancellable(() =>
-        stopJob(step, { engine, name, session, kind: request.kind }),
+        stopJob(run, step, { engine, name, session, kind: request.kind }),
       );
       tell(remote);
       throw error;
@@ -89,9 +89,9 @@ function engineOf(run: Run, step: JobStep): JobInput['engine'] {
 }
 
 /** What fails here never hides why the step ended. */
-async function stopJob(step: JobStep, ref: StopInput): Promise<RemoteJob | null> {
+async function stopJob(run: Run, step: JobStep, ref: StopInput): Promise<RemoteJob | null> {
   try {
-    const options = { activityId: `stop-${ref.name}`, summary: ref.name };
+    const options = { activityId: `stop-${ref.name}`, summary: ref.name, ...run.place };
     return await longActivities.stopJob.executeWithOptions(options, [ref]);
   } catch (error) {
     log.warn('the job could not be stopped', { step, job: ref.name, error });

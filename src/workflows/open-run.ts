@@ -6,10 +6,11 @@ import type { Execution } from '../core/execution.ts';
 import type { Scalar } from '../core/expressions.ts';
 import { parseTime } from '../core/format-time.ts';
 import type { Rule } from '../core/gate.ts';
-import { parsePipeline, type ParsedPipeline } from '../core/parse-pipeline.ts';
+import { modesOf, parsePipeline, type ParsedPipeline } from '../core/parse-pipeline.ts';
 import { gateRule } from '../core/pipeline.ts';
 import type { StepPlan } from '../core/run-places.ts';
 import type { ResolvedSession } from '../core/session.ts';
+import { hostQueue, hostsQueue } from '../core/task-queues.ts';
 import { opened } from '../core/run-report.ts';
 import { parseRunInput } from '../core/run-input.ts';
 import { isCanceled, runFailure } from './failures.ts';
@@ -21,6 +22,8 @@ export interface Run {
   plan: StepPlan;
   parameters: Record<string, Scalar>;
   prepared: PreparedRun;
+  /** The task queue of what is short: where the run's data and jobs are, if on some machine. */
+  place: { taskQueue?: string };
   rule: Rule;
   progress: Progress;
   /** The hash of the input data, taken beside the jobs; null if nobody needs it or it could not be had. */
@@ -53,11 +56,17 @@ function executionOf({ scheduledTime }: { scheduledTime?: string | undefined }):
 
 /** Everything that can be wrong with what the pipeline names is found here, before the first job. */
 export async function openRun({ pipeline, parameters, rule }: ParsedInput, progress: Progress): Promise<Run> {
-  const { namespace, workflowId, runId } = workflowInfo();
+  const { namespace, workflowId, runId, taskQueue } = workflowInfo();
+  const isBound = modesOf(pipeline).has('local');
   const prepared = await longActivities.prepareRun.executeWithOptions(
-    { activityId: 'prepare', summary: 'check what is named, put code and data in place' },
+    {
+      activityId: 'prepare',
+      summary: 'check what is named, put code and data in place',
+      ...(isBound && { taskQueue: hostsQueue(taskQueue) }),
+    },
     [{ pipeline, runId }],
   );
+  const place = isBound ? { taskQueue: hostQueue(taskQueue, prepared.host) } : {};
   progress.index(prepared.searchAttributes);
   const tags = {
     'sluice:namespace': namespace,
@@ -68,12 +77,13 @@ export async function openRun({ pipeline, parameters, rule }: ParsedInput, progr
   const { sources, session } = prepared;
   const data =
     pipeline.steps.register && !prepared.data
-      ? hashData(sources.inputUri, session, progress)
+      ? hashData({ uri: sources.inputUri, session }, place, progress)
       : Promise.resolve(prepared.data);
   return {
     plan: { pipeline, sources, tags, session, attempts: {} },
     parameters,
     prepared,
+    place,
     rule,
     progress,
     data,
@@ -89,14 +99,14 @@ function load(location: string) {
 
 /** The registered version goes without it then; the run says so. */
 async function hashData(
-  uri: string,
-  session: ResolvedSession | null,
+  input: { uri: string; session: ResolvedSession | null },
+  place: Run['place'],
   progress: Progress,
 ): Promise<HashedInput | null> {
   try {
     return await longActivities.hashInput.executeWithOptions(
-      { activityId: 'hash-input', summary: 'content hash, for the lineage' },
-      [{ uri, session }],
+      { activityId: 'hash-input', summary: 'content hash, for the lineage', ...place },
+      [input],
     );
   } catch (error) {
     if (isCanceled(error)) return null;

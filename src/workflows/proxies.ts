@@ -4,7 +4,8 @@ import type { JobInput } from '../activities/run-job.ts';
 import { errorCodes, errorTable } from '../core/errors.ts';
 import type { JobRequest } from '../core/jobs.ts';
 import type { JobStep } from '../core/pipeline.ts';
-import { localTaskQueue, watcherHeartbeats } from '../core/run.ts';
+import { watcherHeartbeats } from '../core/run.ts';
+import { jobsQueue } from '../core/task-queues.ts';
 
 /** What follows the death of a worker: its heartbeats, one every 0.4 s, are missed for this long, and a new attempt waits. */
 const common = {
@@ -37,13 +38,13 @@ export const longActivities = proxyActivities<Activities>({
  * Activities that see a job to its end. The engine enforces the maximum run time; the time-out here is only the fence
  * behind it. Attempts are not limited: each worker that dies or is deployed uses one up.
  */
-export function jobActivities(engine: JobInput['engine'], request: JobRequest) {
+export function jobActivities(engine: JobInput['engine'], request: JobRequest, host: string) {
   const online = engine === 'sagemaker';
   return proxyActivities<Pick<Activities, JobStep>>({
     ...common,
     ...(online
       ? { heartbeatTimeout: watcherHeartbeats.timeoutMs }
-      : { taskQueue: localTaskQueue(workflowInfo().taskQueue) }),
+      : { taskQueue: jobsQueue(workflowInfo().taskQueue, host) }),
     startToCloseTimeout: (longestSeconds(request) + (online ? onlineSlackSeconds : 2 * 3600)) * 1000,
   });
 }

@@ -35,7 +35,7 @@ export async function readMetric(run: Run): Promise<Reading> {
   const { metric } = run.rule;
   return run.progress.step('condition', withoutJob, () =>
     longActivities.readReport.executeWithOptions(
-      { activityId: 'condition', summary: describeRule(run.rule) },
+      { activityId: 'condition', summary: describeRule(run.rule), ...run.place },
       [{ uri: reportUri(run.plan), metric, session: run.plan.session }],
     ),
   );
@@ -50,7 +50,7 @@ export async function createModel(run: Run, artifactUri: string): Promise<Create
     .map((mode) => ({ mode, body: plan.modelRequest(run.plan, mode, uri) }));
   await run.progress.step('createModel', { engine: null, jobName: name }, () =>
     longActivities.createModel.executeWithOptions(
-      { activityId: 'createModel', summary: pipeline.steps.createModel.script },
+      { activityId: 'createModel', summary: pipeline.steps.createModel.script, ...run.place },
       [{ name, artifactUri, codeUri: sources.codeUri, targetUri: uri, models, session: run.plan.session }],
     ),
   );
@@ -89,21 +89,24 @@ export async function registerModel(run: Run, model: CreatedModel, value: number
     ),
   };
   const modelPackage = await run.progress.step('register', withoutJob, async () =>
-    longActivities.registerModel.executeWithOptions({ activityId: 'register', summary: register.group }, [
-      {
-        ...register,
-        pipeline: pipeline.name,
-        clientToken: runId,
-        modelName: model.name,
-        inference: model.body.PrimaryContainer,
-        contentType: pipeline.steps.transform?.contentType ?? 'text/csv',
-        accept: pipeline.steps.transform?.accept ?? 'text/csv',
-        metric: { ...metricOf(run), value, reportUri: reportUri(run.plan) },
-        lineage: { ...lineage, data: await run.data },
-        tags: pipeline.tags,
-        session: pipeline.executionMode === 'sagemaker' ? run.plan.session : null,
-      },
-    ]),
+    longActivities.registerModel.executeWithOptions(
+      { activityId: 'register', summary: register.group, ...run.place },
+      [
+        {
+          ...register,
+          pipeline: pipeline.name,
+          clientToken: runId,
+          modelName: model.name,
+          inference: model.body.PrimaryContainer,
+          contentType: pipeline.steps.transform?.contentType ?? 'text/csv',
+          accept: pipeline.steps.transform?.accept ?? 'text/csv',
+          metric: { ...metricOf(run), value, reportUri: reportUri(run.plan) },
+          lineage: { ...lineage, data: await run.data },
+          tags: pipeline.tags,
+          session: pipeline.executionMode === 'sagemaker' ? run.plan.session : null,
+        },
+      ],
+    ),
   );
   run.progress.show({ modelPackage });
 }

@@ -1,3 +1,4 @@
+import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { sluice } from '../support/commands.ts';
@@ -25,12 +26,14 @@ describe('the health of a worker', () => {
     const response = await fetch(`http://127.0.0.1:${port}${path}`);
     return [response.status, await response.json()] as const;
   };
-  const workers = [
-    { taskQueue: 'sluice', state: 'RUNNING' },
-    { taskQueue: 'sluice-local', state: 'RUNNING' },
-  ];
+  let workers: { taskQueue: string; state: string }[];
+  beforeAll(async () => {
+    const host = (await readFile(join(root, '.sluice', 'host-name'), 'utf8')).trim();
+    const queues = ['sluice', 'sluice-local', `sluice-local-${host}`, `sluice-local-${host}-jobs`];
+    workers = queues.map((taskQueue) => ({ taskQueue, state: 'RUNNING' }));
+  });
 
-  it('is told for both of its queues, and whether the server answers', async () => {
+  it('is told for all of its queues, and whether the server answers', async () => {
     await until(async () => (await ask('/healthz'))[0] === 200);
     expect(await ask('/healthz')).toEqual([200, { status: 'ok', workers }]);
     expect(await ask('/readyz')).toEqual([200, { status: 'ok', workers, server: 'answers' }]);

@@ -13,7 +13,7 @@ export interface WatchInput {
 export async function watch({ name, request, session }: WatchInput): Promise<string> {
   const engine = 'sagemaker';
   try {
-    const activity = jobActivities(engine, request).train;
+    const activity = jobActivities(engine, request, 'nowhere').train;
     const { jobName } = await activity.executeWithOptions({ activityId: 'train' }, [
       { name, engine, request, session },
     ]);

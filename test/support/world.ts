@@ -41,6 +41,7 @@ export function makeDependencies(root: string, engine: Engine, registered = true
   const storageFolder = join(root, '.sluice', 'storage');
   const storage = createFileStorage(storageFolder, [root]);
   return {
+    host: 'here',
     engines: { [engine.name]: engine },
     chooseLocalEngine: () => Promise.resolve(engine),
     storage,

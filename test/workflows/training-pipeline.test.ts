@@ -15,7 +15,8 @@ import type { Dependencies } from '../../src/activities/dependencies.ts';
 import { createActivities } from '../../src/activities/index.ts';
 import { SluiceError } from '../../src/core/errors.ts';
 import type { Json } from '../../src/core/expressions.ts';
-import { localTaskQueue, searchAttributes, type RunReport } from '../../src/core/run.ts';
+import { searchAttributes, type RunReport } from '../../src/core/run.ts';
+import { hostQueue, hostsQueue, jobsQueue } from '../../src/core/task-queues.ts';
 import { createFileRegistry } from '../../src/registry/file-registry.ts';
 import { createFakeEngine, endless, type FakeEngine } from '../support/fake-engine.ts';
 import { smallPipeline } from '../support/pipelines.ts';
@@ -59,7 +60,9 @@ async function startWorkers(registered = true, changes: Partial<Dependencies> = 
   } as const;
   const workers = await Promise.all([
     Worker.create({ ...common, workflowBundle: bundle, taskQueue }),
-    Worker.create({ ...common, taskQueue: localTaskQueue(taskQueue) }),
+    ...[hostsQueue(taskQueue), hostQueue(taskQueue, 'here'), jobsQueue(taskQueue, 'here')].map((queue) =>
+      Worker.create({ ...common, taskQueue: queue }),
+    ),
   ]);
   const running = Promise.all(workers.map((worker) => worker.run()));
   return async () => {

@@ -1,0 +1,127 @@
+import { randomUUID } from 'node:crypto';
+import { join } from 'node:path';
+import type { WorkflowHandleWithFirstExecutionRunId } from '@temporalio/client';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import type { Json } from '../../src/core/expressions.ts';
+import type { RunReport } from '../../src/core/run.ts';
+import { command } from '../support/commands.ts';
+import { makeLedgerRoot, openFileLedger, type Ledger } from '../support/ledger.ts';
+import { openStage, type Stage } from '../support/stage.ts';
+import { temporalCli } from '../support/toolchain.ts';
+import { until } from '../support/until.ts';
+
+let stage: Stage;
+let ledger: Ledger;
+let pipeline: Record<string, Json>;
+beforeEach(async () => {
+  stage = await openStage('many-workers');
+  ledger = await openFileLedger(join(stage.folder, 'ledger.txt'));
+  pipeline = await makeLedgerRoot(stage.folder, ledger);
+});
+afterEach(() => stage.close());
+
+const start = async (): Promise<WorkflowHandleWithFirstExecutionRunId> => {
+  const run = `run-${randomUUID()}`;
+  return stage.client.workflow.start('trainingPipeline', {
+    taskQueue: 'sluice',
+    workflowId: run,
+    args: [{ pipeline, parameters: { run } }],
+  });
+};
+const outcomesOf = async (runs: readonly WorkflowHandleWithFirstExecutionRunId[]) => {
+  const reports = await Promise.all(runs.map((run) => run.result() as Promise<RunReport>));
+  return reports.map(({ outcome }) => outcome);
+};
+const starts = async (step: string) =>
+  (await ledger.entries()).filter((entry) => entry.step === step && entry.what === 'start');
+
+/** Every step of every run began once. */
+async function expectOneStartEach(runs: number): Promise<void> {
+  for (const step of ['preprocess', 'train', 'evaluate', 'serve']) {
+    const names = (await starts(step)).map(({ run }) => run);
+    expect(names, step).toHaveLength(runs);
+    expect(new Set(names).size, step).toBe(runs);
+  }
+}
+
+describe('two hosts', () => {
+  const home = (name: string) => ({ SLUICE_HOME: join(stage.folder, name), SLUICE_LOCAL_SLOTS: '2' });
+  const queuesOf = async (run: WorkflowHandleWithFirstExecutionRunId) => {
+    const { events = [] } = await run.fetchHistory();
+    const queues = events!.flatMap(
+      (event) => event.activityTaskScheduledEventAttributes?.taskQueue?.name ?? [],
+    );
+    return new Set(queues.filter((queue) => queue.endsWith('-jobs')));
+  };
+
+  it('share the runs between them, and none takes up what another one has begun, though its worker dies', async () => {
+    const first = await stage.startWorker(home('a'));
+    await stage.startWorker(home('b'));
+    const runs = await Promise.all(Array.from({ length: 6 }, start));
+    await until(async () => (await starts('train')).length >= 2);
+    await first.kill();
+    // Longer than it takes the server to give the activities of the dead worker to another one.
+    await new Promise((resolve) => setTimeout(resolve, 15_000));
+    await stage.startWorker(home('a'));
+
+    expect(await outcomesOf(runs)).toEqual(runs.map(() => 'accepted'));
+    await expectOneStartEach(runs.length);
+    const queues = await Promise.all(runs.map(queuesOf));
+    expect(queues.map(({ size }) => size)).toEqual(runs.map(() => 1));
+    expect(new Set(queues.flatMap((names) => [...names])).size).toBe(2);
+  });
+});
+
+describe('workers with roles', () => {
+  it('divide the work: one has the workflows, another one the jobs', async () => {
+    await stage.startWorker({ SLUICE_QUEUES: 'main', SLUICE_HOME: join(stage.folder, 'main') });
+    const run = await start();
+    await until(async () => ((await run.describe()).raw.pendingActivities ?? []).length === 1);
+    await stage.startWorker({ SLUICE_QUEUES: 'local' });
+    expect(await outcomesOf([run])).toEqual(['accepted']);
+  });
+});
+
+describe('a new version of the worker', () => {
+  const version = (buildId: string) => ({
+    TEMPORAL_DEPLOYMENT_NAME: 'sluice',
+    TEMPORAL_WORKER_BUILD_ID: buildId,
+  });
+  const makeCurrent = (buildId: string) =>
+    until(async () => {
+      const args = [
+        '--deployment-name',
+        'sluice',
+        '--build-id',
+        buildId,
+        '--yes',
+        '--address',
+        stage.address,
+      ];
+      const command_ = ['worker', 'deployment', 'set-current-version', ...args];
+      return (await command(temporalCli(), command_)).code === 0;
+    });
+  const buildOf = async (run: WorkflowHandleWithFirstExecutionRunId) =>
+    (await run.describe()).raw.workflowExecutionInfo?.versioningInfo?.deploymentVersion?.buildId;
+
+  it('has the new runs, while those in mid-training end on the version that they began with', async () => {
+    const old = await stage.startWorker(version('v1'));
+    await makeCurrent('v1');
+    const first = await start();
+    await until(async () => (await starts('train')).length === 1);
+
+    const current = await stage.startWorker(version('v2'));
+    await makeCurrent('v2');
+    const second = await start();
+    expect(await outcomesOf([first, second])).toEqual(['accepted', 'accepted']);
+    expect([await buildOf(first), await buildOf(second)]).toEqual(['v1', 'v2']);
+    await expectOneStartEach(2);
+
+    // Nothing is left for it to do.
+    await old.stop();
+    const third = await start();
+    expect(await outcomesOf([third])).toEqual(['accepted']);
+    expect(await buildOf(third)).toBe('v2');
+    await current.stop();
+  });
+});
