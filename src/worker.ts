@@ -95,14 +95,7 @@ export async function startWorker({
     defaultHeartbeatThrottleInterval: '400ms',
     shutdownGraceTime: 0,
     shutdownForceTime: config.shutdownSeconds * 1000,
-    ...(config.version && {
-      workerDeploymentOptions: {
-        version: config.version,
-        useWorkerVersioning: true,
-        // A run ends on the code that it began with.
-        defaultVersioningBehavior: 'PINNED',
-      },
-    }),
+    ...(config.version && { workerDeploymentOptions: pinnedTo(config.version) }),
   } satisfies Partial<Parameters<typeof Worker.create>[0]>;
   const workers = await createWorkers(
     config,
@@ -128,6 +121,13 @@ export async function startWorker({
     serverAnswers: () => answers(connection),
   };
 }
+
+/** A run ends on the code that it began with. */
+const pinnedTo = (version: NonNullable<Config['version']>) => ({
+  version,
+  useWorkerVersioning: true as const,
+  defaultVersioningBehavior: 'PINNED' as const,
+});
 
 type Common = Omit<Parameters<typeof Worker.create>[0], 'taskQueue'>;
 

@@ -24,104 +24,116 @@ export interface Resolved {
   unresolved: Set<string>;
 }
 
+/** Where the work writes what it finds. */
+interface Resolving extends Omit<Resolved, 'value'> {
+  scope: Scope;
+}
+
 const reference = /^(Parameters|Execution)\.(.+)$/;
+
+const expressions: Readonly<Record<string, (body: Json, path: string, resolving: Resolving) => Json>> = {
+  Get: get,
+  'Std:Join': join,
+  'Sluice:FormatTime': format,
+};
 
 /**
  * Replaces SageMaker's pipeline expressions in any JSON value: `{"Get":"Parameters.x"}`, `{"Get":"Execution.StartDateTime"}` and
  * `{"Std:Join":{"On":"/","Values":[…]}}` (schema version 2020-12-01), and ours, `{"Sluice:FormatTime":{"Time":…,"Format":"%Y/%m/%d"}}`,
- * since SageMaker has none for dates. All problems are collected, none is
- * thrown. The value must not be nested deeper than `refuseHostileShape` lets pass.
+ * since SageMaker has none for dates. All problems are collected, none is thrown. The value must not be nested deeper than
+ * `refuseHostileShape` lets pass.
  */
 export function resolveExpressions(value: Json, scope: Scope, at = ''): Resolved {
-  const problems: Problem[] = [];
-  const used = new Set<string>();
-  const unresolved = new Set<string>();
+  const resolving: Resolving = { scope, problems: [], used: new Set(), unresolved: new Set() };
+  const resolved = resolve(value, at, resolving);
+  const { problems, used, unresolved } = resolving;
+  return { value: resolved, problems, used, unresolved };
+}
 
-  const resolve = (node: Json, path: string): Json => {
-    if (Array.isArray(node)) return node.map((item, index) => resolve(item, childPath(path, index)));
-    if (node === null || typeof node !== 'object') return node;
-    const keys = Object.keys(node);
-    if (keys.length === 1 && keys[0] === 'Get') return valueAt(path, get(node.Get ?? null, path));
-    if (keys.length === 1 && keys[0] === 'Std:Join') {
-      return valueAt(path, join(node['Std:Join'] ?? null, path));
-    }
-    if (keys.length === 1 && keys[0] === 'Sluice:FormatTime') {
-      return valueAt(path, format(node['Sluice:FormatTime'] ?? null, path));
-    }
+function resolve(node: Json, path: string, resolving: Resolving): Json {
+  if (Array.isArray(node)) return node.map((item, index) => resolve(item, childPath(path, index), resolving));
+  if (node === null || typeof node !== 'object') return node;
+  const fields = Object.entries(node);
+  const [[key, body] = ['', null]] = fields;
+  const expression = fields.length === 1 && Object.hasOwn(expressions, key) ? expressions[key] : undefined;
+  if (expression === undefined)
     return Object.fromEntries(
-      Object.entries(node).map(([key, item]) => [key, resolve(item, childPath(path, key))]),
+      fields.map(([name, item]) => [name, resolve(item, childPath(path, name), resolving)]),
     );
-  };
+  const value = expression(body, path, resolving);
+  if (value === null) resolving.unresolved.add(path);
+  return value;
+}
 
-  const valueAt = (path: string, value: Json): Json => {
-    if (value === null) unresolved.add(path);
-    return value;
-  };
+function problem({ problems }: Resolving, path: string, message: string): null {
+  problems.push({ path, message });
+  return null;
+}
 
-  const problem = (path: string, message: string) => {
-    problems.push({ path, message });
-    return null;
-  };
+function get(target: Json, path: string, resolving: Resolving): Json {
+  const [, space, name = ''] = (typeof target === 'string' ? reference.exec(target) : null) ?? [];
+  if (space === 'Parameters') return parameter(name, path, resolving);
+  if (space === 'Execution') return variable(name, path, resolving);
+  return problem(
+    resolving,
+    path,
+    `{"Get": ${excerpt(target)}} is not known: only "Parameters.<name>" and "Execution.<name>" are`,
+  );
+}
 
-  const get = (target: Json, path: string): Json => {
-    const [, space, name = ''] = (typeof target === 'string' ? reference.exec(target) : null) ?? [];
-    if (space === 'Parameters') return parameter(name, path);
-    if (space === 'Execution') return variable(name, path);
-    return problem(
+function parameter(name: string, path: string, resolving: Resolving): Json {
+  const { scope, used } = resolving;
+  used.add(name);
+  if (!scope.declared.has(name)) {
+    const declared = listed(scope.declared);
+    problem(
+      resolving,
       path,
-      `{"Get": ${excerpt(target)}} is not known: only "Parameters.<name>" and "Execution.<name>" are`,
+      `refers to parameter ${quote(name)}, which is not declared (declared: ${declared})`,
     );
-  };
+  }
+  return scope.values.get(name) ?? null;
+}
 
-  const parameter = (name: string, path: string): Json => {
-    used.add(name);
-    if (!scope.declared.has(name)) {
-      const declared = listed(scope.declared);
-      problem(path, `refers to parameter ${quote(name)}, which is not declared (declared: ${declared})`);
-    }
-    return scope.values.get(name) ?? null;
-  };
+function variable(name: string, path: string, resolving: Resolving): Json {
+  const value = resolving.scope.execution.get(name);
+  if (value !== undefined) return value;
+  const message = (executionVariables as readonly string[]).includes(name)
+    ? `refers to Execution.${name}, which is not known here`
+    : `refers to ${quote(`Execution.${name}`)}; there is ${listed(executionVariables)}`;
+  return problem(resolving, path, message);
+}
 
-  const variable = (name: string, path: string): Json => {
-    const value = scope.execution.get(name);
-    if (value !== undefined) return value;
-    return (executionVariables as readonly string[]).includes(name)
-      ? problem(path, `refers to Execution.${name}, which is not known here`)
-      : problem(path, `refers to ${quote(`Execution.${name}`)}; there is ${listed(executionVariables)}`);
+function format(body: Json, path: string, resolving: Resolving): Json {
+  const fields = isFormat(body) ? resolve(body, path, resolving) : null;
+  if (fields === null || !isFormat(fields)) {
+    const takes = '{"Time": …, "Format": string, "TimeZone"?: string, "AddDays"?: whole number}';
+    return problem(resolving, path, `"Sluice:FormatTime" takes ${takes} and nothing else`);
+  }
+  const { Time, Format, TimeZone, AddDays } = fields;
+  // It has been complained of already.
+  if ([Time, Format, TimeZone, AddDays].includes(null)) return null;
+  const time = typeof Time === 'string' ? parseTime(Time) : null;
+  if (time === null)
+    return problem(resolving, path, `"Time" takes a time as in "2026-11-28T03:00:00Z", not ${excerpt(Time)}`);
+  const options = {
+    format: Format as string,
+    timeZone: TimeZone as string | undefined,
+    addDays: AddDays as number | undefined,
   };
+  const wrong = problemWithFormat(options);
+  return wrong === null ? formatTime(time, options) : problem(resolving, path, wrong);
+}
 
-  const format = (body: Json, path: string): Json => {
-    const fields = isFormat(body) ? resolve(body as Json, path) : null;
-    if (!isFormat(fields)) {
-      const takes = '{"Time": …, "Format": string, "TimeZone"?: string, "AddDays"?: whole number}';
-      return problem(path, `"Sluice:FormatTime" takes ${takes} and nothing else`);
-    }
-    const { Time, Format, TimeZone, AddDays } = fields;
-    // It has been complained of already.
-    if ([Time, Format, TimeZone, AddDays].includes(null)) return null;
-    const options = {
-      format: String(Format),
-      timeZone: TimeZone as string | undefined,
-      addDays: AddDays as number,
-    };
-    const time = typeof Time === 'string' ? parseTime(Time) : null;
-    if (time === null)
-      return problem(path, `"Time" takes a time as in "2026-11-28T03:00:00Z", not ${excerpt(Time)}`);
-    const wrong = problemWithFormat(options);
-    return wrong === null ? formatTime(time, options) : problem(path, wrong);
-  };
-
-  const join = (body: Json, path: string): Json => {
-    if (!isJoin(body))
-      return problem(path, '"Std:Join" takes {"On": string, "Values": [ … ]} and nothing else');
-    const values = body.Values.map((item, index) => resolve(item, `${childPath(path, 'Values')}[${index}]`));
-    if (body.Values.includes(null) || values.some((item) => item !== null && typeof item === 'object')) {
-      return problem(path, '"Std:Join" joins strings, numbers and booleans only');
-    }
-    return values.includes(null) ? null : values.map(String).join(body.On);
-  };
-
-  return { value: resolve(value, at), problems, used, unresolved };
+function join(body: Json, path: string, resolving: Resolving): Json {
+  if (!isJoin(body))
+    return problem(resolving, path, '"Std:Join" takes {"On": string, "Values": [ … ]} and nothing else');
+  const values = body.Values.map((item, index) =>
+    resolve(item, `${childPath(path, 'Values')}[${index}]`, resolving),
+  );
+  if (body.Values.includes(null) || values.some((item) => item !== null && typeof item === 'object'))
+    return problem(resolving, path, '"Std:Join" joins strings, numbers and booleans only');
+  return values.includes(null) ? null : values.map(String).join(body.On);
 }
 
 function isJoin(body: Json): body is { On: string; Values: Json[] } {
@@ -135,16 +147,10 @@ function isJoin(body: Json): body is { On: string; Values: Json[] } {
   );
 }
 
-interface FormatBody {
-  [key: string]: Json | undefined;
-  Time: Json;
-  Format: Json;
-  TimeZone?: Json;
-  AddDays?: Json;
-}
+type FormatBody = Record<string, Json> & { Time: Json; Format: Json; TimeZone?: Json; AddDays?: Json };
 
 /** Before and after its own expressions are resolved. */
-function isFormat(body: Json): body is FormatBody & { [key: string]: Json } {
+function isFormat(body: Json): body is FormatBody {
   if (body === null || typeof body !== 'object' || Array.isArray(body)) return false;
   const { Time, Format, TimeZone = '', AddDays = 0, ...others } = body;
   const isText = (value: Json | undefined) => typeof value === 'string' || isExpression(value);

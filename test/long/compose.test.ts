@@ -4,7 +4,7 @@ import { afterAll, beforeAll, expect, it, vi } from 'vitest';
 import { createS3 } from '../../src/aws/s3.ts';
 import { projectFolder } from '../../src/config.ts';
 import { searchAttributes, type RunReport } from '../../src/core/run.ts';
-import { findBrowser, withPage } from '../support/browser.ts';
+import { browser, withPage } from '../support/browser.ts';
 import { describeCompose, openComposeStack, type ComposeStack } from '../support/compose.ts';
 import { dockerDo, listContainers } from '../support/docker.ts';
 import { until } from '../support/until.ts';
@@ -65,7 +65,6 @@ describeCompose('the stack of docker-compose.yml', () => {
   );
 
   it('shows it in the Web UI', { timeout: minutes(5) }, async ({ skip }) => {
-    const browser = findBrowser();
     if (browser === undefined) return skip('no Chromium on this machine (set CHROMIUM_PATH)');
     await mkdir(output, { recursive: true });
     await withPage(browser, async (tab) => {

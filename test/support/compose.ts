@@ -1,11 +1,11 @@
 import { accessSync, constants, cpSync, mkdtempSync, realpathSync, rmSync, statSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { describe } from 'vitest';
 import { projectFolder } from '../../src/config.ts';
 import type { RunReport } from '../../src/core/run.ts';
 import { command, type Finished } from './commands.ts';
 import { dockerSocket, whyNoDocker } from './docker.ts';
+import { describePart } from './real-parts.ts';
 import { freePorts } from './stack.ts';
 import { temporalCli } from './toolchain.ts';
 
@@ -13,15 +13,8 @@ const tool = new URL('../../scripts/testing/compose-tool.js', import.meta.url);
 const { composeIn } = (await import(tool.href)) as { composeIn: (env: NodeJS.ProcessEnv) => string };
 const program = composeIn(process.env);
 
-const whyNoCompose = findReason();
-if (whyNoCompose !== undefined) {
-  if (process.env.SLUICE_REQUIRE_COMPOSE === '1')
-    throw new Error(`SLUICE_REQUIRE_COMPOSE is set, but ${whyNoCompose}`);
-  console.log(`Tests of the Compose stack are skipped: ${whyNoCompose}`);
-}
-
-/** For tests of the whole stack in containers. Skipped with a printed reason where it cannot run; CI promises it. */
-export const describeCompose = describe.skipIf(whyNoCompose !== undefined);
+/** For tests of the whole stack in containers. */
+export const describeCompose = describePart('the Compose stack', 'SLUICE_REQUIRE_COMPOSE', findReason());
 
 function findReason(): string | undefined {
   if (whyNoDocker !== undefined) return whyNoDocker;

@@ -26,7 +26,7 @@ export async function triggerSchedule(id: string, { overlap }: { overlap?: strin
   return 0;
 }
 
-interface BackfillOptions {
+export interface BackfillOptions {
   startTime: string;
   endTime: string;
   overlap: string;

@@ -1,4 +1,7 @@
 import { Option, type Command } from 'commander';
+import type { BackfillOptions } from './change.ts';
+import type { CreateOptions } from './create.ts';
+import type { RetrainOptions } from './retrain.ts';
 
 type Exit = (code: number | undefined) => void;
 
@@ -45,7 +48,7 @@ export function addSchedules(
     .option('--by-path', 'the worker reads the file anew for every run, below its root')
     .addOption(json());
   for (const option of pipelineOptions()) create.addOption(option);
-  create.action(async (file: string, options: Parameters<typeof import('./create.ts').createSchedule>[1]) => {
+  create.action(async (file: string, options: CreateOptions) => {
     const { createSchedule } = await import('./create.ts');
     exitCode(await createSchedule(file, options));
   });
@@ -99,7 +102,7 @@ function addChanges(schedule: Command, exitCode: Exit): void {
     .requiredOption('--start-time <time>', '2026-11-26, or 2026-11-26T03:00:00Z; inclusive')
     .requiredOption('--end-time <time>', 'a day (UTC) to its end, or a time; inclusive')
     .addOption(overlap('one after the other, or all at once (AllowAll)').default('BufferAll'))
-    .action(async (id: string, options: Parameters<typeof import('./change.ts').backfillSchedule>[1]) => {
+    .action(async (id: string, options: BackfillOptions) => {
       const { backfillSchedule } = await import('./change.ts');
       exitCode(await backfillSchedule(id, options));
     });
@@ -125,10 +128,8 @@ function addRetrain(program: Command, exitCode: Exit, pipelineOptions: () => rea
     .option('--by-path', 'the worker reads the file when the run starts, below its root')
     .addOption(json());
   for (const option of pipelineOptions()) retrain.addOption(option);
-  retrain.action(
-    async (file: string, options: Parameters<typeof import('./retrain.ts').retrainCommand>[1]) => {
-      const { retrainCommand } = await import('./retrain.ts');
-      exitCode(await retrainCommand(file, options));
-    },
-  );
+  retrain.action(async (file: string, options: RetrainOptions) => {
+    const { retrainCommand } = await import('./retrain.ts');
+    exitCode(await retrainCommand(file, options));
+  });
 }

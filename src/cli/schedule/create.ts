@@ -8,7 +8,7 @@ import { laterRun } from './pipeline.ts';
 import { withServer } from './server.ts';
 import { durationText, overlapOf, parseDuration, timeText } from './words.ts';
 
-interface CreateOptions extends PipelineOptions {
+export interface CreateOptions extends PipelineOptions {
   id?: string;
   cron?: string[];
   interval?: string[];
@@ -50,7 +50,12 @@ export async function createSchedule(file: string, options: CreateOptions): Prom
   return 0;
 }
 
-type Spec = ScheduleOptions['spec'];
+/** With a type for the jitter: the one that the client imports does not resolve. */
+type Spec = Omit<ScheduleOptions['spec'], 'jitter'> & { jitter?: number };
+type Options = Omit<ScheduleOptions, 'spec' | 'state'> & {
+  spec: Spec;
+  state: NonNullable<ScheduleOptions['state']>;
+};
 
 function specOf({ cron, interval, timeZone, jitter }: CreateOptions): Spec {
   if (cron === undefined && interval === undefined)
@@ -79,7 +84,7 @@ function optionsOf(
   { name, executionMode, input }: Run,
   spec: Spec,
   { overlap, pauseOnFailure, pauseOnRejection, paused, note }: CreateOptions,
-) {
+): Options {
   const pauses = pauseOnFailure === true || pauseOnRejection === true;
   // A rejected model is an answer and no fault: it pauses only if it was asked for.
   const onRejected = pauseOnRejection ? 'fail' : 'complete';
@@ -97,10 +102,10 @@ function optionsOf(
     },
     policies: { overlap: overlapOf(overlap), catchupWindow: leastWindowMs, pauseOnFailure: pauses },
     state: { paused: paused === true, ...(note !== undefined && { note }) },
-  } satisfies ScheduleOptions;
+  };
 }
 
-async function create(client: Client, options: ReturnType<typeof optionsOf>, window: number | null) {
+async function create(client: Client, options: Options, window: number | null) {
   const { jitter, ...times } = options.spec;
   try {
     // Without jitter, so that what the server makes of the times tells the interval.

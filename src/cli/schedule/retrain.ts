@@ -14,7 +14,7 @@ import { laterRun } from './pipeline.ts';
 import { withServer } from './server.ts';
 import { parseDuration, timeText } from './words.ts';
 
-interface RetrainOptions extends PipelineOptions {
+export interface RetrainOptions extends PipelineOptions {
   reason: string;
   key?: string;
   minimumInterval: string;
