@@ -19,9 +19,11 @@ export async function resumeSchedule(id: string, { reason }: { reason?: string }
 }
 
 export async function triggerSchedule(id: string, { overlap }: { overlap?: string }): Promise<number> {
-  await withSchedule(readConfig(), id, (handle) =>
-    handle.trigger(overlap === undefined ? undefined : overlapOf(overlap)),
-  );
+  await withSchedule(readConfig(), id, async (handle) => {
+    // The client's own default is AllowAll, which would run beside an open run and, if it failed, not pause the schedule.
+    const own = async () => (await handle.describe()).policies.overlap;
+    await handle.trigger(overlap === undefined ? await own() : overlapOf(overlap));
+  });
   print(`Schedule ${id} is triggered; \`sluice schedule describe ${id}\` shows the run.`);
   return 0;
 }

@@ -119,6 +119,8 @@ async function create(client: Client, options: Options, window: number | null) {
     const { info } = await handle.describe();
     return { catchupWindowMs: catchupWindow, nextTimes: info.nextActionTimes.map(timeText) };
   } catch (error) {
+    // So the client tells what the server finds wrong with the times.
+    if (error instanceof TypeError) throw usageError(`The Temporal server refuses: ${error.message}`);
     if (!(error instanceof ScheduleAlreadyRunning)) throw error;
     throw usageError(
       `There is a schedule ${options.scheduleId} already; \`sluice schedule delete ${options.scheduleId}\` removes it, --id names another`,
