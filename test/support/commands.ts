@@ -15,7 +15,7 @@ export function command(
   env: Readonly<Record<string, string | undefined>> = {},
 ): Promise<Finished> {
   return new Promise((resolve) => {
-    execFile(file, args, { env: { ...process.env, ...env } }, (error, stdout, stderr) =>
+    execFile(file, args, { env: { ...process.env, ...env }, maxBuffer: 1024 ** 3 }, (error, stdout, stderr) =>
       resolve({
         code: error === null ? 0 : typeof error.code === 'number' ? error.code : -1,
         stdout,
