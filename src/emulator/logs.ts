@@ -30,7 +30,8 @@ export function filterLogEvents(input: unknown, region: Region, logFile: (job: J
   const [name = ''] = logStreamNamePrefix.split('/');
   const job = region.jobs[kind].get(name);
   const file = job === undefined ? null : logFile(job);
-  const timestamp = Math.ceil(job?.view.startedAt ?? job?.createdAt ?? 0);
+  // Not when it started: that is not known at first, and a stream has one name for ever.
+  const timestamp = Math.ceil(job?.createdAt ?? 0);
   if (file === null || timestamp < startTime) return { events: [], searchedLogStreams: [] };
   const logStreamName = `${name}/algo-1-${Math.floor(timestamp / 1000)}`;
   const { messages, next } = page.startFromHead ? fromHead(file, page) : fromTail(file, page.limit);
