@@ -2,6 +2,7 @@ import { join } from 'node:path';
 import type { Cloud, Dependencies } from './activities/dependencies.ts';
 import { createBucketsApi } from './aws/buckets.ts';
 import { createLogsApi } from './aws/cloudwatch-logs.ts';
+import type { CallListener } from './aws/listening.ts';
 import { createS3 } from './aws/s3.ts';
 import { createSageMakerApi } from './aws/sagemaker.ts';
 import { createOpenSession, openAccount } from './aws/session.ts';
@@ -34,19 +35,21 @@ export type CloudDependencies = Pick<
 };
 
 /** Clients load when they are first used: a worker without runs in AWS neither has them nor needs any AWS settings. */
-export function createCloudDependencies(config: Config): CloudDependencies {
-  const cloud = createClouds(config);
+export function createCloudDependencies(config: Config, onCall?: CallListener): CloudDependencies {
+  const cloud = createClouds(config, onCall);
+  /** With the AWS settings of this machine, for runs without a session. Nothing is uploaded to its root. */
+  const readOnlyS3 = () => createS3Storage(createS3({ onCall }), 's3://sluice');
   const downloads = join(config.storageFolder, 'downloads');
   const fetch: Dependencies['fetchToLocal'] = (uri, session, signal) =>
     fetchToLocal(session === null ? readOnlyS3() : cloud(session).storage, downloads, uri, signal);
   return {
     openSession: createOpenSession({
-      sts: createStsApi(),
-      buckets: createBucketsApi(),
+      sts: createStsApi(onCall),
+      buckets: createBucketsApi(onCall),
       defaults: { role: config.role, bucket: config.bucket },
     }),
     cloud,
-    sweep: createSweep(config),
+    sweep: createSweep(config, onCall),
     frameworkImage: frameworkImageUri,
     fetchToLocal: fetch,
     repackModel: async ({ artifactUri, codeUri, targetUri }, session, signal) => {
@@ -57,17 +60,17 @@ export function createCloudDependencies(config: Config): CloudDependencies {
 }
 
 /** One for each place: what an engine has seen, the budget of calls and the memory of transfers are shared by all runs there. */
-function createClouds(config: Config): (session: ResolvedSession) => Cloud {
+function createClouds(config: Config, onCall: CallListener | undefined): (session: ResolvedSession) => Cloud {
   const clock = createClock(config.emulatorSpeed);
   const budgetOf = createBudgets(clock);
   const engines = new Map<string, Pick<Cloud, 'engine' | 'registry'>>();
   const storages = new Map<string, Cloud['storage']>();
 
   const openEngine = ({ accountId, region }: ResolvedSession) => {
-    const api = createSageMakerApi(region);
+    const api = createSageMakerApi(region, onCall);
     const budget = budgetOf(accountId, region);
     return {
-      engine: createSageMakerEngine({ api, logs: createLogsApi(region), budget, clock }),
+      engine: createSageMakerEngine({ api, logs: createLogsApi(region, onCall), budget, clock }),
       registry: createSageMakerRegistry(createCalls(api, budget, clock)),
     };
   };
@@ -76,7 +79,7 @@ function createClouds(config: Config): (session: ResolvedSession) => Cloud {
     const { accountId, region } = session;
     const rootUri = sessionUri(session);
     const storage = once(storages, `${region} ${rootUri}`, () =>
-      createS3Storage(createS3({ region }), rootUri),
+      createS3Storage(createS3({ region, onCall }), rootUri),
     );
     return {
       ...once(engines, `${accountId} ${region}`, () => openEngine(session)),
@@ -87,12 +90,12 @@ function createClouds(config: Config): (session: ResolvedSession) => Cloud {
 }
 
 /** Jobs are looked for where the credentials of this process work, whatever runs a worker had. */
-function createSweep(config: Config): CloudDependencies['sweep'] {
+function createSweep(config: Config, onCall: CallListener | undefined): CloudDependencies['sweep'] {
   const clock = createClock(config.emulatorSpeed);
   const budgetOf = createBudgets(clock);
   return async (options, signal) => {
-    const { region, accountId } = await openAccount(createStsApi(), options.region, signal);
-    const call = createCalls(createSageMakerApi(region), budgetOf(accountId, region), clock);
+    const { region, accountId } = await openAccount(createStsApi(onCall), options.region, signal);
+    const call = createCalls(createSageMakerApi(region, onCall), budgetOf(accountId, region), clock);
     const { namespace, dryRun } = options;
     return { region, accountId, namespace, dryRun, ...(await sweepJobs({ call, clock, signal }, options)) };
   };
@@ -106,6 +109,3 @@ function once<T>(made: Map<string, T>, key: string, make: () => T): T {
 
 /** Where jobs of this machine have their data whose own are on S3. */
 export const stagingFolder = ({ storageFolder }: Config) => join(storageFolder, 'staged');
-
-/** With the AWS settings of this machine, for runs without a session. Nothing is uploaded to its root. */
-const readOnlyS3 = () => createS3Storage(createS3(), 's3://sluice');

@@ -3,6 +3,7 @@ import { availableParallelism, homedir } from 'node:os';
 import { dirname, join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { z } from 'zod';
+import { listenAddress } from './config/listen-address.ts';
 import { pipSettings, type PipSettings } from './config/pip.ts';
 import { SluiceError } from './core/errors.ts';
 import { parseWith } from './core/problems.ts';
@@ -62,6 +63,7 @@ const environment = z.object({
   SLUICE_LOG_LEVEL: z.enum(['trace', 'debug', 'info', 'warn', 'error']).default('info'),
   SLUICE_LOG_FORMAT: z.enum(['json', 'pretty']).optional(),
   SLUICE_HEALTH_PORT: number.pipe(z.int().min(1).max(65535)).optional(),
+  SLUICE_METRICS_PORT: listenAddress.optional(),
   SLUICE_SHUTDOWN_SECONDS: number.pipe(z.number().min(0)).default(10),
   TEMPORAL_CLI_PATH: z.string().min(1).optional(),
   TEMPORAL_DEPLOYMENT_NAME: foreign,
@@ -140,6 +142,8 @@ export interface Config {
   bucket: string | null;
   /** Where the worker says whether it is well, by HTTP. Null: nowhere. */
   healthPort: number | null;
+  /** Where the worker tells its metrics to Prometheus: `127.0.0.1:9464`. Null: nowhere. */
+  metricsAddress: string | null;
   /** Seconds of SageMaker in a real one: of the emulator that this worker talks to, if its clock runs faster. */
   emulatorSpeed: number;
   /** The Web UI of the server, for links; null if it is not known. */
@@ -187,6 +191,7 @@ export function readConfig(
     role: settings.SLUICE_ROLE ?? null,
     bucket: settings.SLUICE_BUCKET ?? null,
     healthPort: settings.SLUICE_HEALTH_PORT ?? null,
+    metricsAddress: settings.SLUICE_METRICS_PORT ?? null,
     emulatorSpeed: settings.SLUICE_EMULATOR_SPEED,
     uiUrl: settings.SLUICE_UI_URL ?? null,
     mail: { smtpUrl: reference(settings, 'SLUICE_SMTP_URL'), from: settings.SLUICE_MAIL_FROM ?? null },

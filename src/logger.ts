@@ -4,6 +4,7 @@ import {
   Runtime,
   type ActivityInterceptorsFactory,
   type LogEntry,
+  type TelemetryOptions,
 } from '@temporalio/worker';
 import { destination, pino, type Logger } from 'pino';
 import pretty from 'pino-pretty';
@@ -80,14 +81,18 @@ export function createLogger(
   );
 }
 
-/** Sends the lines of workers, activities and workflows to pino, each with its workflow, run, activity and attempt. */
-export function installTemporalLogger(logger: Logger): void {
+/**
+ * Sends the lines of workers, activities and workflows to pino, each with its workflow, run, activity and attempt.
+ * @param metrics - where the metrics of the same process go; default: nowhere.
+ */
+export function installTemporalLogger(logger: Logger, metrics?: TelemetryOptions['metrics']): void {
   const level =
     logger.level === 'trace' ? 'TRACE' : (logger.level.toUpperCase() as 'DEBUG' | 'INFO' | 'WARN' | 'ERROR');
   Runtime.install({
     logger: new DefaultLogger(level, (entry) => write(logger, entry)),
     telemetryOptions: {
       logging: { forward: {}, filter: makeTelemetryFilterString({ core: 'WARN', other: 'WARN' }) },
+      ...(metrics && { metrics }),
     },
     shutdownSignals: [],
   });

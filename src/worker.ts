@@ -36,6 +36,7 @@ import { findInRoots } from './storage/root-paths.ts';
 import { explainRefusal } from './temporal/refusals.ts';
 import { attributeState, isComplete } from './temporal/search-attributes.ts';
 import { serverSettings, type ServerSettings } from './temporal/settings.ts';
+import { countCall, reportWorker } from './telemetry.ts';
 
 export interface RunningWorker {
   /** Resolves when all have ended; rejects if one failed. */
@@ -90,11 +91,7 @@ export async function startWorker({
     dataConverter,
     interceptors: { activity: [jobInLines] },
     identity: `sluice@${hostname()}:${process.pid}`,
-    // A cancellation travels back with a heartbeat; the default holds them for up to 80 % of the time-out.
-    maxHeartbeatThrottleInterval: '400ms',
-    defaultHeartbeatThrottleInterval: '400ms',
-    shutdownGraceTime: 0,
-    shutdownForceTime: config.shutdownSeconds * 1000,
+    ...timesOf(config),
     ...(config.version && { workerDeploymentOptions: pinnedTo(config.version) }),
   } satisfies Partial<Parameters<typeof Worker.create>[0]>;
   const workers = await createWorkers(
@@ -113,14 +110,26 @@ export async function startWorker({
     { taskQueue, namespace, root, ...(config.queues.local && { host, localSlots }) },
     'worker ready',
   );
+  const endReports = reportWorker(config, connection, workers);
   return {
-    ended: runAll(workers).finally(() => connection.close()),
+    ended: runAll(workers)
+      .finally(endReports)
+      .finally(() => connection.close()),
     shutdown: () => workers.forEach(stop),
     states: () =>
       workers.map((worker) => ({ taskQueue: worker.options.taskQueue, state: worker.getState() })),
     serverAnswers: () => answers(connection),
   };
 }
+
+const timesOf = ({ shutdownSeconds }: Config) =>
+  ({
+    // A cancellation travels back with a heartbeat; the default holds them for up to 80 % of the time-out.
+    maxHeartbeatThrottleInterval: '400ms',
+    defaultHeartbeatThrottleInterval: '400ms',
+    shutdownGraceTime: 0,
+    shutdownForceTime: shutdownSeconds * 1000,
+  }) as const;
 
 /** A run ends on the code that it began with. */
 const pinnedTo = (version: NonNullable<Config['version']>) => ({
@@ -197,7 +206,10 @@ export function createLocalEngines(
     baseImage,
     connect,
     credentials: (image) =>
-      findRegistryCredentials(image, { configFolder: docker.configFolder, ecrLogin: loginToEcr }),
+      findRegistryCredentials(image, {
+        configFolder: docker.configFolder,
+        ecrLogin: (region) => loginToEcr(region, countCall),
+      }),
     packModel: (uri, pack, folder) => packArchive(storage.localPath(uri), pack, folder),
   });
   return {
@@ -222,7 +234,7 @@ function createDependencies(
 ): Omit<Dependencies, 'host' | 'uiUrl'> {
   const engines = createLocalEngines(config);
   const storage = createFileStorage(config.storageFolder, [config.root]);
-  const cloud = createCloudDependencies(config);
+  const cloud = createCloudDependencies(config, countCall);
   return {
     engines: { process: engines.process, container: engines.container },
     chooseLocalEngine: async () => {
@@ -253,7 +265,7 @@ function createTellers({ mail, webhookAllow }: Config): Notifier {
   const readSecret = createSecretReader(readVariable);
   return createNotifier({
     webhook: createWebhookNotifier({ readSecret, rules: createAddressRules(webhookAllow) }),
-    sns: createSnsNotifier(createSnsApi()),
+    sns: createSnsNotifier(createSnsApi(countCall)),
     email: createEmailNotifier({ ...mail, readSecret }),
   });
 }

@@ -31,6 +31,7 @@ describe('without any variable', () => {
       logLevel: 'info',
       logFormat: process.stderr.isTTY ? 'pretty' : 'json',
       healthPort: null,
+      metricsAddress: null,
       shutdownSeconds: 10,
       role: null,
       bucket: null,
@@ -294,4 +295,23 @@ describe('what pip of jobs is told', () => {
     const env = { HOME: folder(), PIP_CONFIG_FILE: '/dev/null' };
     expect(read(env).pip.settings).toEqual({ PIP_CONFIG_FILE: '/dev/null' });
   });
+});
+
+describe('the address of the metrics', () => {
+  it.each([
+    ['9464', '127.0.0.1:9464'],
+    ['0.0.0.0:9464', '0.0.0.0:9464'],
+    ['[::]:9464', '[::]:9464'],
+  ])('%s is %s: a port alone is one of the loopback', (SLUICE_METRICS_PORT, metricsAddress) => {
+    expect(read({ SLUICE_METRICS_PORT })).toMatchObject({ metricsAddress });
+  });
+
+  it.each(['', '0', '65536', 'localhost:9464', '300.0.0.1:80', '::1:9464', '127.0.0.1:', '9464x'])(
+    'cannot be %j',
+    (SLUICE_METRICS_PORT) => {
+      expect(() => read({ SLUICE_METRICS_PORT })).toThrow(
+        /SLUICE_METRICS_PORT: must be a port of the loopback/,
+      );
+    },
+  );
 });

@@ -1,6 +1,7 @@
-import { Context, log } from '@temporalio/activity';
+import { Context, log, metricMeter } from '@temporalio/activity';
 import { SluiceError } from '../core/errors.ts';
 import type { EndedJobState, JobRef, JobRequest, JobState } from '../core/jobs.ts';
+import { measure } from '../core/metrics.ts';
 import type { RemoteJob } from '../core/remote-job.ts';
 import type { ResolvedSession } from '../core/session.ts';
 import type { Engine } from '../engines/engine.ts';
@@ -43,7 +44,9 @@ export async function runJob(
     const { adopted } = await engine.ensure(name, request, context.cancellationSignal, (phase) =>
       tell({ ...ref, phase }),
     );
-    log.info(adopted ? 'job adopted' : 'job created', { job: name, engine: engine.name });
+    const how = adopted ? 'adopted' : 'created';
+    log.info(`job ${how}`, { job: name, engine: engine.name });
+    measure(metricMeter, 'sluice_jobs_started', 1, { engine: engine.name, how });
     const ensured = Date.now();
     for (;;) {
       const state = await engine.describe(ref, context.cancellationSignal);

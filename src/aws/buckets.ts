@@ -4,6 +4,7 @@ import { isAwsError } from '../core/aws-facts.ts';
 import { SluiceError } from '../core/errors.ts';
 import { clientOptions } from './config.ts';
 import { toSluiceError } from './errors.ts';
+import { listening, type CallListener } from './listening.ts';
 import { usePaths } from './s3.ts';
 
 export interface BucketsApi {
@@ -23,10 +24,10 @@ export interface BucketsApi {
 }
 
 /** Buckets are looked at once a run: a client each time. */
-export function createBucketsApi(): BucketsApi {
+export function createBucketsApi(onCall?: CallListener): BucketsApi {
   return {
     async find(bucket, region, owner, signal) {
-      const { sdk, client } = await load(region);
+      const { sdk, client } = await load(region, onCall);
       const input = { Bucket: bucket, ...(owner !== null && { ExpectedBucketOwner: owner }) };
       try {
         const { BucketRegion } = await client.send(new sdk.HeadBucketCommand(input), { abortSignal: signal });
@@ -42,7 +43,7 @@ export function createBucketsApi(): BucketsApi {
     },
 
     async create(bucket, region, signal) {
-      const { sdk, client } = await load(region);
+      const { sdk, client } = await load(region, onCall);
       // For the one region that existed first, S3 refuses to hear its name.
       const place = { CreateBucketConfiguration: { LocationConstraint: region as BucketLocationConstraint } };
       const input = { Bucket: bucket, ...(region !== 'us-east-1' && place) };
@@ -59,7 +60,10 @@ export function createBucketsApi(): BucketsApi {
   };
 }
 
-async function load(region: string): Promise<{ sdk: typeof Sdk; client: Sdk.S3Client }> {
+async function load(
+  region: string,
+  onCall: CallListener | undefined,
+): Promise<{ sdk: typeof Sdk; client: Sdk.S3Client }> {
   const sdk = await import('@aws-sdk/client-s3');
   const client = new sdk.S3Client({
     ...clientOptions(region),
@@ -67,7 +71,7 @@ async function load(region: string): Promise<{ sdk: typeof Sdk; client: Sdk.S3Cl
     followRegionRedirects: true,
   });
   usePaths(client);
-  return { sdk, client };
+  return { sdk, client: listening(client, onCall) };
 }
 
 /** The answer to HEAD has no text. */

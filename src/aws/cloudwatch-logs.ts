@@ -1,6 +1,7 @@
 import { isAwsError } from '../core/aws-facts.ts';
 import { clientOptions, lazily } from './config.ts';
 import { toSluiceError } from './errors.ts';
+import { listening, type CallListener } from './listening.ts';
 
 export interface LogEvent {
   /** No two lines have the same. */
@@ -47,10 +48,11 @@ interface Page {
 }
 
 /** @param region - endpoint and credentials are those that the SDK finds. */
-export function createLogsApi(region: string): LogsApi {
+export function createLogsApi(region: string, onCall?: CallListener): LogsApi {
   const load = lazily(async () => {
     const { CloudWatchLogsClient, FilterLogEventsCommand } = await import('@aws-sdk/client-cloudwatch-logs');
-    return { client: new CloudWatchLogsClient(clientOptions(region)), FilterLogEventsCommand };
+    const client = listening(new CloudWatchLogsClient(clientOptions(region)), onCall);
+    return { client, FilterLogEventsCommand };
   });
 
   const filter = async (

@@ -1,4 +1,5 @@
 import { SluiceError } from '../core/errors.ts';
+import { listening, type CallListener } from './listening.ts';
 
 export interface EcrLogin {
   username: string;
@@ -13,16 +14,17 @@ const requestTimeoutMs = 20_000;
  * 12 hours. The SDK is loaded at the first call, so that a worker that needs none does not wait for it.
  * @throws SluiceError `AccessDenied` without credentials or permission, `ServiceUnavailable` if ECR does not answer.
  */
-export async function loginToEcr(region: string): Promise<EcrLogin> {
+export async function loginToEcr(region: string, onCall?: CallListener): Promise<EcrLogin> {
   const { ECRClient, GetAuthorizationTokenCommand } = await import('@aws-sdk/client-ecr');
-  const client = new ECRClient({
+  const settings = {
     region,
     requestHandler: {
       connectionTimeout: 5000,
       requestTimeout: requestTimeoutMs,
       throwOnRequestTimeout: true,
     },
-  });
+  };
+  const client = listening(new ECRClient(settings), onCall);
   try {
     const { authorizationData } = await client.send(new GetAuthorizationTokenCommand({}));
     return parseToken(region, authorizationData?.[0]?.authorizationToken);

@@ -89,6 +89,9 @@ export function toSluiceError(error: unknown, what: string): SluiceError {
   });
 }
 
+/** What an AWS client threw, in our words. */
+export const codeOf = (error: unknown): ErrorCode => codeFor(factsOf(error));
+
 function codeFor({ awsCode, httpStatus }: AwsFacts): ErrorCode {
   const known = codeOfName.get(awsCode);
   if (known) return known;

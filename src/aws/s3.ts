@@ -2,6 +2,7 @@ import type { Readable } from 'node:stream';
 import type * as Sdk from '@aws-sdk/client-s3';
 import { SluiceError } from '../core/errors.ts';
 import { statusOf, toSluiceError } from './errors.ts';
+import { listening, type CallListener } from './listening.ts';
 
 /** An object by its place. The key is as S3 has it: not encoded, without a slash at its beginning. */
 export interface S3Address {
@@ -91,6 +92,7 @@ export interface S3Settings {
   maxAttempts?: number | undefined;
   /** After which a connection that carries nothing is given up. Default 60,000. */
   idleMs?: number | undefined;
+  onCall?: CallListener | undefined;
 }
 
 const executableMark = 'sluice-executable';
@@ -126,7 +128,7 @@ type Send = <Answer>(
   signal?: AbortSignal,
 ) => Promise<Answer>;
 
-async function load({ region, maxAttempts = 8, idleMs = 60_000 }: S3Settings): Promise<Loaded> {
+async function load({ region, maxAttempts = 8, idleMs = 60_000, onCall }: S3Settings): Promise<Loaded> {
   const sdk = await import('@aws-sdk/client-s3');
   const client = new sdk.S3Client({
     ...(region !== undefined && { region }),
@@ -141,7 +143,7 @@ async function load({ region, maxAttempts = 8, idleMs = 60_000 }: S3Settings): P
   });
   usePaths(client);
   const calculation = await client.config.requestChecksumCalculation();
-  return { sdk, client, withChecksums: calculation === 'WHEN_SUPPORTED' };
+  return { sdk, client: listening(client, onCall), withChecksums: calculation === 'WHEN_SUPPORTED' };
 }
 
 /** Of an endpoint of one's own a bucket is a path, not a host; the SDK knows the endpoint when it makes a request. */

@@ -1,5 +1,6 @@
 import { clientOptions, lazily } from './config.ts';
 import { toSluiceError } from './errors.ts';
+import { listening, type CallListener } from './listening.ts';
 
 type Job = 'ProcessingJob' | 'TrainingJob' | 'TransformJob';
 export type SageMakerOperation =
@@ -24,10 +25,10 @@ export interface SageMakerApi {
 const nameFields = /^(\w+Job|Model|ModelPackage|ModelPackageGroup)Name$|^ResourceArn$/;
 
 /** @param region - endpoint and credentials are those that the SDK finds. */
-export function createSageMakerApi(region: string): SageMakerApi {
+export function createSageMakerApi(region: string, onCall?: CallListener): SageMakerApi {
   const load = lazily(async () => {
     const sdk = await import('@aws-sdk/client-sagemaker');
-    return { sdk, client: new sdk.SageMakerClient(clientOptions(region)) };
+    return { sdk, client: listening(new sdk.SageMakerClient(clientOptions(region)), onCall) };
   });
 
   const send = async (operation: SageMakerOperation, input: object, signal?: AbortSignal) => {

@@ -1,5 +1,6 @@
 import { clientOptions, lazily } from './config.ts';
 import { toSluiceError } from './errors.ts';
+import { listening, type CallListener } from './listening.ts';
 
 /** A message to a topic, in the words of the service. */
 export interface SnsMessage {
@@ -20,12 +21,12 @@ export interface SnsApi {
 }
 
 /** Amazon SNS in the region of each topic, with the credentials and the endpoint that the SDK finds. */
-export function createSnsApi(): SnsApi {
+export function createSnsApi(onCall?: CallListener): SnsApi {
   const load = lazily(() => import('@aws-sdk/client-sns'));
   return {
     async publish({ topicArn, subject, message, attributes, fifo }, signal) {
       const { SNSClient, PublishCommand } = await load();
-      const client = new SNSClient(clientOptions(topicArn.split(':')[3]));
+      const client = listening(new SNSClient(clientOptions(topicArn.split(':')[3])), onCall);
       const command = new PublishCommand({
         TopicArn: topicArn,
         Subject: subject,

@@ -1,6 +1,7 @@
 import { SluiceError } from '../core/errors.ts';
 import { clientOptions, lazily } from './config.ts';
 import { toSluiceError } from './errors.ts';
+import { listening, type CallListener } from './listening.ts';
 
 /** Whose credentials the worker has. */
 export interface CallerIdentity {
@@ -22,7 +23,7 @@ export interface StsApi {
   getCallerIdentity(region: string, signal?: AbortSignal): Promise<CallerIdentity>;
 }
 
-export function createStsApi(): StsApi {
+export function createStsApi(onCall?: CallListener): StsApi {
   const load = lazily(() => import('@aws-sdk/client-sts'));
   return {
     async configuredRegion() {
@@ -40,7 +41,7 @@ export function createStsApi(): StsApi {
 
     async getCallerIdentity(region, signal) {
       const { STSClient, GetCallerIdentityCommand } = await load();
-      const client = new STSClient(clientOptions(region));
+      const client = listening(new STSClient(clientOptions(region)), onCall);
       try {
         signal?.throwIfAborted();
         const options = { ...(signal && { abortSignal: signal }) };

@@ -1,20 +1,22 @@
 import { statSync, truncateSync } from 'node:fs';
 import { readConfig, type Config } from '../config.ts';
-import { createLogger, installTemporalLogger } from '../logger.ts';
+import { createLogger } from '../logger.ts';
 import { plainError } from './errors.ts';
 import { hostFiles } from './host/files.ts';
 import { runHost } from './host/host.ts';
 import type { HostRecord } from './host/record.ts';
+import { installRuntime } from './install-runtime.ts';
 import { onInterrupt } from './interrupts.ts';
 import { print, say } from './output.ts';
 
 /** Dev server, Web UI and worker until Ctrl-C; for `sluice run`, as long as somebody needs them. */
 export async function devCommand({ whileUsed }: { whileUsed?: true }): Promise<number> {
-  const config = readConfig();
   const lasting = whileUsed !== true;
+  // A run of this moment has no port of its own.
+  const config = lasting ? readConfig() : { ...readConfig(), metricsAddress: null };
   if (!lasting) shortenLog(hostFiles(config.home).hostLog);
   const logger = createLogger(config);
-  installTemporalLogger(logger);
+  installRuntime(config, logger);
   const stop = new AbortController();
   onInterrupt(() => {
     if (lasting)

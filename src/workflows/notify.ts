@@ -3,6 +3,8 @@ import { describeRule, type Rule } from '../core/gate.ts';
 import type { Notification, NotificationEvent } from '../core/notification.ts';
 import type { NotifyTarget } from '../core/notify-targets.ts';
 import type { Pipeline } from '../core/pipeline.ts';
+import { isCanceled } from './failures.ts';
+import { measureNotification } from './metrics.ts';
 import type { Progress } from './progress.ts';
 import { shortActivities } from './proxies.ts';
 
@@ -86,6 +88,11 @@ async function tellTargets(
   try {
     await progress.step('notify', { engine: null, jobName: null }, async () => {
       const told = await Promise.allSettled(targets.map(tell));
+      for (const result of told) {
+        const isDelivered = result.status === 'fulfilled';
+        if (isDelivered || !isCanceled(result.reason))
+          measureNotification(progress.report, notification.event, isDelivered);
+      }
       const failed = told.find((result) => result.status === 'rejected');
       if (failed) throw failed.reason;
     });

@@ -4,11 +4,12 @@ import { newReport, withStep } from '../core/run-report.ts';
 import type { RemoteJob } from '../core/remote-job.ts';
 import { statusQuery, type RunReport, type StepName } from '../core/run.ts';
 import { isCanceled } from './failures.ts';
+import { measureGate, measureOutcome, measureStep } from './metrics.ts';
 import { indexRun } from './search-attributes.ts';
 
 const status = defineQuery<RunReport>(statusQuery);
 
-/** What a run tells about itself: the status query, the current details and the search attributes. */
+/** What a run tells about itself: the status query, the current details, the search attributes and metrics. */
 export interface Progress {
   readonly report: RunReport;
   /** Changes the report and shows it. */
@@ -42,6 +43,8 @@ export function startProgress(): Progress {
     setCurrentDetails(progressTable(report));
     const searchable = 'outcome' in change || 'metric' in change;
     if (indexed === true && searchable) indexRun(report);
+    if ('metric' in change) measureGate(report);
+    if ('outcome' in change) measureOutcome(report);
   };
 
   return {
@@ -50,17 +53,23 @@ export function startProgress(): Progress {
 
     async step(name, job, work) {
       const started = Date.now();
-      const seconds = () => (Date.now() - started) / 1000;
+      let last: RemoteJob | null = null;
+      const end = (status: 'succeeded' | 'canceled' | 'failed') => {
+        const seconds = (Date.now() - started) / 1000;
+        show(withStep(report, name, { status, seconds }));
+        measureStep(report, name, { engine: job.engine, status, seconds, remote: last });
+      };
       show(withStep(report, name, { status: 'running', startedAt: new Date(started).toISOString(), ...job }));
       try {
         const result = await work((remote) => {
-          if (remote !== null) show(withStep(report, name, { remote }));
+          if (remote === null) return;
+          last = remote;
+          show(withStep(report, name, { remote }));
         });
-        show(withStep(report, name, { status: 'succeeded', seconds: seconds() }));
+        end('succeeded');
         return result;
       } catch (error) {
-        const ended = isCanceled(error) ? 'canceled' : 'failed';
-        show(withStep(report, name, { status: ended, seconds: seconds() }));
+        end(isCanceled(error) ? 'canceled' : 'failed');
         throw error;
       }
     },

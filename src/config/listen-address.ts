@@ -1,0 +1,15 @@
+import { isIP } from 'node:net';
+import { z } from 'zod';
+
+/** A port of the loopback, or an address of this machine with a port. @returns both, joined by ":". */
+export const listenAddress = z
+  .string()
+  .transform((text) => (/^\d+$/.test(text) ? `127.0.0.1:${text}` : text))
+  .refine(isSocketAddress, {
+    error: 'must be a port of the loopback (9464) or an IP address with a port (0.0.0.0:9464, [::]:9464)',
+  });
+
+function isSocketAddress(text: string): boolean {
+  const [, bare, bracketed, port] = /^(?:([\d.]+)|\[([\da-f:.]+)\]):(\d+)$/i.exec(text) ?? [];
+  return isIP(bare ?? bracketed ?? '') !== 0 && Number(port) >= 1 && Number(port) <= 65_535;
+}
