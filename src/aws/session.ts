@@ -26,13 +26,10 @@ export function createOpenSession({ sts, buckets, defaults }: SessionOptions): O
   return async (settings, signal) => {
     const { region, ...identity } = await openAccount(sts, settings.region, signal);
     const roleArn = resolveRole(settings.role ?? defaults.role, identity);
-    const bucket = await resolveBucket(settings.bucket ?? defaults.bucket, {
-      region,
-      identity,
-      buckets,
-      signal,
-    });
     const { accountId } = identity;
+    const wanted = settings.bucket ?? defaults.bucket;
+    const { name: bucket, exists } = await findBucket(wanted, { region, accountId }, buckets, signal);
+    if (!exists) await buckets.create(bucket, region, signal);
     return { region, accountId, roleArn, bucket, prefix: settings.prefix ?? defaultPrefix };
   };
 }
@@ -68,7 +65,8 @@ async function identify(sts: StsApi, region: string, signal: AbortSignal): Promi
   }
 }
 
-function resolveRole(role: string | null, { accountId, partition }: CallerIdentity): string {
+/** The ARN of the role. @throws SluiceError `InvalidInput` if there is none, or it is of another account. */
+export function resolveRole(role: string | null, { accountId, partition }: CallerIdentity): string {
   if (role === null) {
     throw new SluiceError(
       'InvalidInput',
@@ -86,34 +84,31 @@ function resolveRole(role: string | null, { accountId, partition }: CallerIdenti
   );
 }
 
-interface Whereabouts {
-  region: string;
-  identity: CallerIdentity;
-  buckets: BucketsApi;
-  signal: AbortSignal;
-}
-
-async function resolveBucket(
+/**
+ * The bucket of an account: that which is configured, or the default one, which may not be there yet.
+ * @throws SluiceError `InvalidInput` if a configured one is missing, or it is in another region; `AccessDenied`.
+ */
+export async function findBucket(
   configured: string | null,
-  { region, identity: { accountId }, buckets, signal }: Whereabouts,
-): Promise<string> {
+  { region, accountId }: Pick<Account, 'region' | 'accountId'>,
+  buckets: BucketsApi,
+  signal: AbortSignal,
+): Promise<{ name: string; exists: boolean }> {
   const isDefault = configured === null;
-  const bucket = configured ?? `sagemaker-${region}-${accountId}`;
+  const name = configured ?? `sagemaker-${region}-${accountId}`;
   // Its name can be guessed: somebody else may have made it, to see what comes.
-  const found = await buckets.find(bucket, region, isDefault ? accountId : null, signal);
-  if (found === null) {
-    if (!isDefault) {
-      throw new SluiceError(
-        'InvalidInput',
-        `There is no bucket ${quote(bucket)}: correct session.bucket or SLUICE_BUCKET, or make it (aws s3 mb s3://${bucket} --region ${region})`,
-      );
-    }
-    await buckets.create(bucket, region, signal);
-  } else if (found.region !== null && found.region !== region) {
+  const found = await buckets.find(name, region, isDefault ? accountId : null, signal);
+  if (found === null && !isDefault) {
     throw new SluiceError(
       'InvalidInput',
-      `The bucket ${quote(bucket)} is in ${found.region}, the session in ${region}: SageMaker takes buckets of its own region only`,
+      `There is no bucket ${quote(name)}: correct session.bucket or SLUICE_BUCKET, or make it (aws s3 mb s3://${name} --region ${region})`,
     );
   }
-  return bucket;
+  if (found !== null && found.region !== null && found.region !== region) {
+    throw new SluiceError(
+      'InvalidInput',
+      `The bucket ${quote(name)} is in ${found.region}, the session in ${region}: SageMaker takes buckets of its own region only`,
+    );
+  }
+  return { name, exists: found !== null };
 }

@@ -1,4 +1,5 @@
-import { Command, Option } from 'commander';
+import { Command, InvalidArgumentError, Option } from 'commander';
+import type { ListOptions } from './list.ts';
 import { addSchedules } from './schedule/commands.ts';
 import { printJson } from './output.ts';
 import { jsonOf, reportWithoutRun } from './run/report.ts';
@@ -99,10 +100,12 @@ function addDeployment(program: Command, exitCode: (code: ExitCode) => void): vo
     });
   program
     .command('doctor')
-    .description('what is there, what is missing, what to do')
-    .action(async () => {
+    .description('how machine and deployment are: what is missing, what to do')
+    .addOption(json())
+    .option('--aws', 'looks at AWS even if neither SLUICE_ROLE nor SLUICE_BUCKET is set')
+    .action(async (options: { json?: true; aws?: true }) => {
       const { doctorCommand } = await import('./doctor.ts');
-      exitCode(await doctorCommand());
+      exitCode(await doctorCommand(options));
     });
 }
 
@@ -141,6 +144,7 @@ function addRuns(program: Command, exitCode: (code: ExitCode) => void): void {
       const { statusCommand } = await import('./status.ts');
       exitCode(await statusCommand(id, options));
     });
+  addList(program, exitCode);
   program
     .command('logs')
     .description('what the jobs of a run wrote')
@@ -159,6 +163,35 @@ function addRuns(program: Command, exitCode: (code: ExitCode) => void): void {
       const { cancelCommand } = await import('./cancel.ts');
       exitCode(await cancelCommand(id));
     });
+}
+
+function addList(program: Command, exitCode: (code: ExitCode) => void): void {
+  program
+    .command('list')
+    .description('the runs that a filter finds, the latest first')
+    .option('--pipeline <name>', 'of this pipeline')
+    .addOption(new Option('--mode <mode>', 'that ran in this mode').choices(['local', 'sagemaker']))
+    .addOption(
+      new Option('--outcome <outcome...>', 'that came to one of these').choices([
+        ...['accepted', 'rejected', 'failed', 'canceled', 'running'],
+      ]),
+    )
+    .option('--metric <comparison...>', "whose metric at the gate compares so: '> 6'")
+    .option('--since <time>', 'that began since then: 30d, 2026-11-26, 2026-11-26T03:00:00Z')
+    .option('--until <time>', 'that began until then')
+    .option('--query <query>', "and for which this holds, in the words of Temporal's list filter")
+    .option('--limit <count>', 'at most so many', parseCount, 50)
+    .addOption(json())
+    .addHelpText('after', "\nMSE above 6 this month: sluice list --mode sagemaker --metric '> 6' --since 30d")
+    .action(async (options: ListOptions) => {
+      const { listCommand } = await import('./list.ts');
+      exitCode(await listCommand(options));
+    });
+}
+
+function parseCount(text: string): number {
+  if (/^[1-9]\d{0,5}$/.test(text)) return Number(text);
+  throw new InvalidArgumentError('It takes a whole number from 1 on.');
 }
 
 function addSweep(program: Command, exitCode: (code: ExitCode) => void): void {

@@ -61,7 +61,7 @@ describe('sluice doctor', () => {
     const { ended } = root.start(['doctor'], { TEMPORAL_ADDRESS: '127.0.0.1:1' });
     const { code, stdout } = await ended;
     expect(code).toBe(1);
-    expect(stdout).toMatch(/^missing +Temporal server .*127\.0\.0\.1:1/m);
+    expect(stdout).toMatch(/^failure +Temporal server .*127\.0\.0\.1:1/m);
   });
 });
 
@@ -87,7 +87,7 @@ describe('a configured server', () => {
     expect(jsonFrom(status)).toMatchObject({ outcome: 'running' });
     run.signal('SIGINT');
     expect(await run.ended).toMatchObject({ code: 130, stdout: '' });
-    expect((await ask('doctor')).stdout).toMatch(/^missing +worker +none polls/m);
+    expect((await ask('doctor')).stdout).toMatch(/^failure +workers +none polls/m);
     expect(root.host()).toBeNull();
   });
 

@@ -1,0 +1,217 @@
+import { join } from 'node:path';
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import type { Check } from '../../src/cli/doctor/check.ts';
+import { useAwsSettings, withoutAwsSettings } from '../support/aws-env.ts';
+import { openCloudStage, type CloudStage } from '../support/cloud-stage.ts';
+import { sluice } from '../support/commands.ts';
+import { folderPerTest } from '../support/folders.ts';
+import { describeS3 } from '../support/s3-server.ts';
+import { freePorts, startServer, type Server } from '../support/stack.ts';
+import { openStage, type Stage } from '../support/stage.ts';
+
+withoutAwsSettings(folderPerTest());
+
+type Env = Record<string, string | undefined>;
+
+/** What the doctor says, by what it looked at. */
+async function examine(
+  env: Env,
+  ...options: string[]
+): Promise<{ code: number; ok: boolean; found: Map<string, Check> }> {
+  const { code, stdout } = await sluice(['doctor', '--json', ...options], {
+    SLUICE_LOCAL_ENGINE: 'process',
+    ...env,
+  });
+  const { ok, checks } = JSON.parse(stdout) as { ok: boolean; checks: Check[] };
+  return { code, ok, found: new Map(checks.map((check) => [check.what, check])) };
+}
+
+const failures = (found: ReadonlyMap<string, Check>) =>
+  [...found.values()].filter(({ state }) => state === 'failure').map(({ what }) => what);
+
+describe('sluice doctor', () => {
+  let stage: Stage;
+  let ports: { health: number; metrics: number };
+  let env: Env;
+  beforeAll(async () => {
+    stage = await openStage('doctor');
+    const [health, metrics] = (await freePorts(2)) as [number, number];
+    ports = { health, metrics };
+    const endpoints = { SLUICE_HEALTH_PORT: `${health}`, SLUICE_METRICS_PORT: `0.0.0.0:${metrics}` };
+    env = { ...stage.env, ...endpoints };
+    await stage.startWorker(endpoints);
+  });
+  afterAll(() => stage.close());
+
+  it('finds a deployment healthy, and says what it consists of', async () => {
+    const { code, ok, found } = await examine(env);
+    expect({ code, ok, failed: failures(found) }).toEqual({ code: 0, ok: true, failed: [] });
+    expect(found.get('Temporal server')?.said).toBe(`${stage.address} (TEMPORAL_ADDRESS or profile)`);
+    expect(found.get('namespace')?.said).toMatch(/^default; runs are kept for \d+ days?/);
+    expect(found.get('search attributes')?.state).toBe('ok');
+    expect(found.get('workers')?.said).toMatch(/^sluice@\S+:\d+ at the queue sluice$/);
+    expect(found.get('workers for local runs')?.said).toMatch(/ at the queue sluice-local$/);
+    expect(found.get('jobs of this home')?.said).toMatch(/ at the queue sluice-local-\S+-jobs$/);
+    expect(found.get('health')).toMatchObject({
+      state: 'ok',
+      said: `http://127.0.0.1:${ports.health}/readyz`,
+    });
+    expect(found.get('metrics')).toMatchObject({
+      state: 'ok',
+      said: `http://127.0.0.1:${ports.metrics}/metrics`,
+    });
+    expect(found.get('AWS')).toMatchObject({
+      state: 'note',
+      said: expect.stringContaining('`--aws` looks all the same'),
+    });
+  });
+
+  it('says one line each', async () => {
+    const { stdout, stderr } = await sluice(['doctor'], env);
+    expect(stderr).toBe('');
+    expect(stdout).toMatch(/^ok +Temporal server +127\.0\.0\.1:\d+ /m);
+    for (const line of stdout.trimEnd().split('\n')) expect(line).toMatch(/^(ok|note|warning) +\S/);
+  });
+
+  it('finds a server that is not there', async () => {
+    const { code, ok, found } = await examine({ ...env, TEMPORAL_ADDRESS: '127.0.0.1:1' });
+    expect({ code, ok, failed: failures(found) }).toEqual({
+      code: 1,
+      ok: false,
+      failed: ['Temporal server'],
+    });
+    expect(found.get('Temporal server')).toMatchObject({
+      said: expect.stringContaining('No Temporal server answers at 127.0.0.1:1'),
+      todo: 'start it, or correct TEMPORAL_ADDRESS or the profile',
+    });
+  });
+
+  it('finds that the namespace is not there', async () => {
+    const { code, found } = await examine({ ...env, TEMPORAL_NAMESPACE: 'ml' });
+    expect([code, failures(found)]).toEqual([1, ['namespace']]);
+    expect(found.get('namespace')).toMatchObject({
+      said: 'there is no ml',
+      todo: '`temporal operator namespace create --namespace ml`, then `sluice setup`',
+    });
+  });
+
+  it('finds that no worker polls, and that none answers where it should', async () => {
+    const [none] = await freePorts(1);
+    const { code, found } = await examine({
+      ...env,
+      SLUICE_TASK_QUEUE: 'other',
+      SLUICE_HEALTH_PORT: `${none}`,
+      SLUICE_METRICS_PORT: `${none}`,
+    });
+    expect([code, failures(found)]).toEqual([
+      1,
+      ['workers', 'workers for local runs', 'jobs of this home', 'health', 'metrics'],
+    ]);
+    expect(found.get('workers')).toMatchObject({
+      said: 'none polls the queue other',
+      todo: 'start one with `sluice worker`',
+    });
+    expect(found.get('metrics')?.said).toMatch(/^nothing answers at http:\S+ \(.*ECONNREFUSED.*\)$/);
+    // Another worker may serve local runs.
+    const main = await examine({ ...env, SLUICE_TASK_QUEUE: 'other', SLUICE_QUEUES: 'main' });
+    expect(failures(main.found)).toEqual(['workers']);
+  });
+
+  it('finds another program at the port of the metrics', async () => {
+    const { found } = await examine({ ...env, SLUICE_METRICS_PORT: `${ports.health}` });
+    expect(found.get('metrics')?.said).toMatch(/ is not answered by a worker that is ready$/);
+  });
+
+  it('finds keys that encrypt nothing', async () => {
+    const { found } = await examine({ ...env, SLUICE_ENCRYPTION_KEYS: 'not-a-key' });
+    expect(failures(found)).toEqual(['encryption']);
+  });
+
+  describe('of a namespace without its search attributes', () => {
+    let server: Server;
+    beforeAll(async () => {
+      server = await startServer({ dbFile: join(stage.folder, 'bare.db'), searchAttributes: false });
+    });
+    afterAll(() => server.stop());
+    const look = async () => (await examine({ ...env, TEMPORAL_ADDRESS: server.address })).found;
+
+    it('warns of those that are missing, and fails at one that is of another type', async () => {
+      expect((await look()).get('search attributes')).toMatchObject({
+        state: 'warning',
+        said: expect.stringContaining(
+          'SluicePipeline, SluiceExecutionMode, SluiceOutcome, SluiceMetricValue not',
+        ),
+        todo: '`sluice setup` registers them',
+      });
+      const register = [
+        'operator',
+        'search-attribute',
+        'create',
+        '--name',
+        'SluiceOutcome',
+        '--type',
+        'Text',
+      ];
+      const added = await sluice(['temporal', ...register], { ...env, TEMPORAL_ADDRESS: server.address });
+      expect(added.code, added.stderr).toBe(0);
+      expect((await look()).get('search attributes')).toMatchObject({
+        state: 'failure',
+        said: 'SluiceOutcome have another type',
+      });
+    });
+  });
+});
+
+describeS3('sluice doctor, of AWS,', () => {
+  let stage: CloudStage;
+  beforeAll(async () => {
+    stage = await openCloudStage('doctor-aws');
+    await stage.startWorker();
+  });
+  beforeEach(() => useAwsSettings(stage.awsEnv));
+  afterAll(() => stage.close());
+  const look = (settings: Env = {}) => examine({ ...stage.env, ...stage.awsEnv, ...settings });
+
+  it('names identity, role and bucket', async () => {
+    const { code, found } = await look();
+    expect([code, failures(found)]).toEqual([0, []]);
+    expect(found.get('AWS identity')?.said).toMatch(/^arn:aws:\S+, account 123456789012, region us-east-1$/);
+    expect(found.get('AWS role')?.said).toMatch(/^arn:aws:iam::123456789012:role\/SluiceJobs; whether/);
+    expect(found.get('AWS bucket')).toMatchObject({
+      state: 'note',
+      said: 'sagemaker-us-east-1-123456789012 is not there yet; the first run makes it',
+    });
+    expect(found.get('SageMaker')).toMatchObject({ state: 'ok' });
+    stage.s3.makeBucket('mine');
+    expect((await look({ SLUICE_BUCKET: 'mine' })).found.get('AWS bucket')).toMatchObject({
+      state: 'ok',
+      said: 'mine',
+    });
+    expect((await look()).found.get('AWS bucket')?.state).toBe('note');
+  });
+
+  it('finds a bucket that is not there, and a role of another account', async () => {
+    const role = 'arn:aws:iam::999999999999:role/SluiceJobs';
+    const { code, found } = await look({ SLUICE_BUCKET: 'nowhere', SLUICE_ROLE: role });
+    expect([code, failures(found)]).toEqual([1, ['AWS role', 'AWS bucket']]);
+    expect(found.get('AWS bucket')?.said).toMatch(/^There is no bucket "nowhere": correct .* or make it/);
+    expect(found.get('AWS role')?.said).toMatch(/is of account 999999999999/);
+  });
+
+  it('finds credentials that are wrong, expired, or missing', async () => {
+    const wrong = await look({ AWS_SECRET_ACCESS_KEY: 'wrong' });
+    expect([wrong.code, failures(wrong.found)]).toEqual([1, ['AWS bucket']]);
+    stage.emulator.fault({ fault: 'expired-credentials' });
+    const expired = await look();
+    stage.emulator.clearFaults();
+    expect([expired.code, failures(expired.found)]).toEqual([1, ['AWS identity']]);
+    const none = { AWS_ACCESS_KEY_ID: '', AWS_SECRET_ACCESS_KEY: '' };
+    const missing = await look(none);
+    expect([missing.code, failures(missing.found)]).toEqual([1, ['AWS identity']]);
+    expect(missing.found.get('AWS identity')?.said).toMatch(/finds no valid credentials/);
+    // Nobody may want them.
+    const unwanted = { ...stage.env, ...stage.awsEnv, ...none, SLUICE_ROLE: undefined };
+    expect(failures((await examine(unwanted)).found)).toEqual([]);
+    expect(failures((await examine(unwanted, '--aws')).found)).toEqual(['AWS identity']);
+  });
+});
