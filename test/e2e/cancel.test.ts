@@ -10,6 +10,7 @@ import { CancelledFailure, WorkflowFailedError } from '@temporalio/client';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { Json } from '../../src/core/expressions.ts';
 import { sluice } from '../support/commands.ts';
+import { hasSeenCancellation, hasTimedOut } from '../support/history-events.ts';
 import { processesIn, processesWith } from '../support/processes.ts';
 import { makeShellRoot, uniqueSeconds, type ShellRoot, type trainScripts } from '../support/shell-jobs.ts';
 import type { Running } from '../support/stack.ts';
@@ -225,15 +226,3 @@ describe.skipIf(process.platform !== 'linux')('a run that is ended from outside'
     expect(await ending(run)).toMatchObject({ canceled: true, left: [] });
   });
 });
-
-/** Whether the workflow has worked on a request to cancel it. */
-async function hasSeenCancellation(handle: WorkflowHandle): Promise<boolean> {
-  const events = (await handle.fetchHistory()).events ?? [];
-  const asked = events.findIndex((event) => event.workflowExecutionCancelRequestedEventAttributes);
-  return asked >= 0 && events.slice(asked).some((event) => event.workflowTaskCompletedEventAttributes);
-}
-
-async function hasTimedOut(handle: WorkflowHandle): Promise<boolean> {
-  const events = (await handle.fetchHistory()).events ?? [];
-  return events.some((event) => event.activityTaskTimedOutEventAttributes);
-}

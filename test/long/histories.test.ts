@@ -1,0 +1,241 @@
+import { randomUUID } from 'node:crypto';
+import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import type { WorkflowHandle } from '@temporalio/client';
+import { afterAll, beforeAll, beforeEach, expect, it } from 'vitest';
+import type { Json } from '../../src/core/expressions.ts';
+import { useAwsSettings, withoutAwsSettings } from '../support/aws-env.ts';
+import { openCloudStage, smallScript, type CloudStage } from '../support/cloud-stage.ts';
+import { folderPerTest } from '../support/folders.ts';
+import {
+  historiesFolder,
+  neutral,
+  neutralHost,
+  readHistories,
+  tracesIn,
+  writeHistory,
+} from '../support/histories.ts';
+import { hasSeenCancellation, hasTimedOut } from '../support/history-events.ts';
+import { isOfKind, kindNames, type Kind } from '../support/history-kinds.ts';
+import { makeLedgerRoot, openFileLedger } from '../support/ledger.ts';
+import { smallPipeline } from '../support/pipelines.ts';
+import { processesWith } from '../support/processes.ts';
+import { describeS3 } from '../support/s3-server.ts';
+import { makeShellRoot, uniqueSeconds, type ShellRoot, type trainScripts } from '../support/shell-jobs.ts';
+import type { Running } from '../support/stack.ts';
+import { until } from '../support/until.ts';
+import { startReceiver } from '../support/world.ts';
+
+withoutAwsSettings(folderPerTest());
+
+/** `npm run histories` records for test/fixtures/histories; else it is only shown that they can be recorded. */
+const keep = process.env.SLUICE_RECORD_HISTORIES === '1';
+
+describeS3('the histories of test/workflows/replay.test.ts', () => {
+  let stage: CloudStage;
+  let shell: ShellRoot;
+  let worker: Running;
+  let receiver: Awaited<ReturnType<typeof startReceiver>>;
+  let full: Record<string, Json>;
+  let folder: string;
+  beforeAll(async () => {
+    stage = await openCloudStage('histories', { speed: 200 });
+    await mkdir(stage.home, { recursive: true });
+    await writeFile(join(stage.home, 'host-name'), neutralHost);
+    shell = await makeShellRoot(stage.folder);
+    full = await makeLedgerRoot(stage.folder, await openFileLedger(join(stage.folder, 'ledger.txt')));
+    receiver = await startReceiver();
+    worker = await stage.startWorker();
+    folder = await mkdtemp(join(tmpdir(), 'sluice-recorded-'));
+  });
+  beforeEach(async () => {
+    useAwsSettings(stage.awsEnv);
+    stage.emulator.emulator.setScript(await smallScript(6));
+  });
+  afterAll(async () => {
+    await stage.close();
+    await receiver.close();
+    await rm(folder, { recursive: true, force: true });
+  });
+
+  const startAny = (type: string, input: unknown): Promise<WorkflowHandle> =>
+    stage.client.workflow.start(type, {
+      taskQueue: 'sluice',
+      workflowId: `${type}-${randomUUID()}`,
+      args: [input],
+    });
+  const start = (pipeline: Json, more: Record<string, Json> = {}) =>
+    startAny('trainingPipeline', { pipeline, ...more });
+  const closed = async (handle: WorkflowHandle) => {
+    await handle.result().catch(() => undefined);
+    return handle;
+  };
+  const shellRun = (steps: Record<string, Json> = {}, train: keyof typeof trainScripts = 'sleeping') =>
+    start(shell.pipeline(train, uniqueSeconds(0), steps));
+  /** A run whose training is under way. */
+  const training = async (train: 'held' | 'obeying' | 'deaf') => {
+    const marker = uniqueSeconds(3600);
+    const handle = await start(shell.pipeline(train, marker));
+    const isTraining = async () =>
+      (await processesWith(marker)).some(({ command }) => command.startsWith('sleep'));
+    await until(isTraining);
+    return { handle, isTraining, letGo: () => shell.letGo(marker) };
+  };
+  const notify = (...on: string[]) => ({ notify: [{ webhook: receiver.url, on }] });
+  const threshold = (value: number, more: Record<string, Json> = {}) => ({
+    condition: { metric: 'metrics.mse', lessThanOrEqualTo: value, ...more },
+  });
+  const online = (steps: Record<string, Json> = {}) =>
+    start(smallPipeline({}, steps), { executionMode: 'sagemaker' });
+
+  const record: Record<Kind, () => Promise<WorkflowHandle>> = {
+    accepted: async () => {
+      const steps = { ...(full.steps as Record<string, Json>), ...notify('accepted', 'recovered') };
+      await writeFile(join(stage.folder, 'pipeline.json'), JSON.stringify({ ...full, steps }));
+      return closed(await start('pipeline.json', { parameters: { run: 'recorded' } }));
+    },
+    rejected: async () => closed(await shellRun({ ...threshold(1), ...notify('rejected') })),
+    'rejected-completed': async () => closed(await shellRun(threshold(1, { onRejected: 'complete' }))),
+    undecidable: async () =>
+      closed(await shellRun({ condition: { metric: 'metrics.absent', lessThanOrEqualTo: 1 } })),
+    failed: async () => closed(await shellRun(notify('failed'), 'failing')),
+    unprepared: async () => closed(await start(smallPipeline({ code: 'nowhere' }))),
+    'wrong-input': async () => closed(await startAny('trainingPipeline', { pipelin: 'misspelt' })),
+    canceled: async () => {
+      const { handle } = await training('obeying');
+      await handle.cancel();
+      return closed(handle);
+    },
+    'canceled-without-worker': async () => {
+      const { handle } = await training('deaf');
+      await handle.cancel();
+      await until(() => hasSeenCancellation(handle));
+      await worker.kill();
+      await until(() => hasTimedOut(handle));
+      worker = await stage.startWorker();
+      return closed(handle);
+    },
+    terminated: async () => {
+      const { handle } = await training('obeying');
+      await handle.terminate();
+      return handle;
+    },
+    open: async () => (await training('held')).handle,
+    adopted: async () => {
+      const { handle, letGo } = await training('held');
+      await worker.kill();
+      worker = await stage.startWorker();
+      await until(async () =>
+        ((await handle.describe()).raw.pendingActivities ?? []).some(({ attempt }) => (attempt ?? 1) > 1),
+      );
+      await letGo();
+      return closed(handle);
+    },
+    reset: async () => {
+      const { handle, isTraining, letGo } = await training('held');
+      const { runId } = await handle.describe();
+      const { events } = await handle.fetchHistory();
+      await stage.client.workflowService.resetWorkflowExecution({
+        namespace: 'default',
+        workflowExecution: { workflowId: handle.workflowId, runId },
+        workflowTaskFinishEventId: events!.find((event) => event.workflowTaskCompletedEventAttributes)!
+          .eventId!,
+        reason: 'a test',
+        requestId: randomUUID(),
+      });
+      await until(async () => !(await isTraining()));
+      await letGo();
+      return closed(stage.client.workflow.getHandle(handle.workflowId));
+    },
+    scheduled: async () => {
+      const day = { environment: { DAY: { Get: 'Execution.ScheduledTime' } } };
+      const { steps, ...rest } = shell.pipeline('sleeping', uniqueSeconds(0));
+      const { train, ...others } = steps as Record<string, Record<string, Json>>;
+      const ledger = train!.environment as Record<string, Json>;
+      const pipeline = {
+        ...rest,
+        steps: { ...others, train: { ...train, environment: { ...ledger, ...day.environment } } },
+      };
+      const schedule = await stage.client.schedule.create({
+        scheduleId: 'recorded',
+        spec: {},
+        action: {
+          type: 'startWorkflow',
+          workflowType: 'trainingPipeline',
+          taskQueue: 'sluice',
+          args: [{ pipeline }],
+        },
+      });
+      await schedule.trigger();
+      const started = async () =>
+        (await schedule.describe()).info.recentActions[0]?.action.workflow.workflowId;
+      await until(async () => (await started()) !== undefined);
+      return closed(stage.client.workflow.getHandle((await started())!));
+    },
+    sagemaker: async () => closed(await online()),
+    retried: async () => {
+      const script = await smallScript(6);
+      const failureReason = 'CapacityError: Unable to provision requested ML compute capacity.';
+      stage.emulator.emulator.setScript({
+        jobs: [
+          { job: 'small-train-*', times: 1, life: { end: 'Failed', failAfter: 'Starting', failureReason } },
+          ...script.jobs!,
+        ],
+      });
+      return closed(
+        await online({ train: { script: 'train.py', jobRetries: { capacity: 1, delaySeconds: 1 } } }),
+      );
+    },
+    'mixed-modes': async () => {
+      const { evaluate } = shell.pipeline('sleeping', uniqueSeconds(0)).steps as Record<
+        string,
+        Record<string, Json>
+      >;
+      return closed(await online({ evaluate: { ...evaluate, executionMode: 'local' } }));
+    },
+    retraining: async () => {
+      const request = (reason: string) => ({
+        reason,
+        minimumIntervalSeconds: 2,
+        run: { pipeline: shell.pipeline('sleeping', uniqueSeconds(0)) },
+      });
+      const handle = await stage.client.workflow.signalWithStart('retraining', {
+        taskQueue: 'sluice',
+        workflowId: 'retrain-recorded',
+        signal: 'retrain',
+        signalArgs: [request('drift')],
+      });
+      for (const reason of ['drift', 'data of today']) await handle.signal('retrain', request(reason));
+      return closed(handle);
+    },
+    sweep: async () => closed(await startAny('sweep', {})),
+  };
+
+  it.each(kindNames)('has the kind %s', async (kind) => {
+    const handle = await record[kind]();
+    const history = neutral(await handle.fetchHistory(), stage.folder);
+    writeHistory(folder, kind, history);
+    const { type, message } = failureIn(history);
+    expect(isOfKind(kind, history), `${type}: ${message}`).toBe(true);
+    expect(tracesIn(history)).toEqual([]);
+    // One is open.
+    await handle.cancel().catch(() => undefined);
+    await closed(handle);
+  });
+
+  it('has all of them', async () => {
+    const recorded = readHistories(folder);
+    expect([...recorded.keys()].sort()).toEqual([...kindNames].sort());
+    if (!keep) return;
+    await rm(historiesFolder, { recursive: true, force: true });
+    for (const kind of kindNames) writeHistory(historiesFolder, kind, recorded.get(kind)!);
+    console.log(`wrote ${kindNames.length} histories to ${historiesFolder}`);
+  });
+});
+
+/** Why a run ended as it did, if it failed. */
+function failureIn(history: { events: Record<string, Json>[] }): { type: string; message: string } {
+  const text = JSON.stringify(history.events.at(-1));
+  return { type: /"eventType":"(\w+)"/.exec(text)?.[1] ?? '', message: text.slice(0, 1500) };
+}

@@ -1,0 +1,1 @@
+export { guardedTimer as interceptors } from './interceptors.ts';

@@ -1,0 +1,1 @@
+export { renamedActivity as interceptors } from './interceptors.ts';

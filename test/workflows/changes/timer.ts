@@ -1,0 +1,1 @@
+export { timer as interceptors } from './interceptors.ts';

@@ -1,0 +1,94 @@
+import { fileURLToPath } from 'node:url';
+import {
+  bundleWorkflowCode,
+  DefaultLogger,
+  Runtime,
+  makeTelemetryFilterString,
+  type WorkflowBundleWithSourceMap,
+} from '@temporalio/worker';
+import { DeterminismViolationError } from '@temporalio/workflow';
+import { beforeAll, describe, expect, it } from 'vitest';
+import type { Dependencies } from '../../src/activities/dependencies.ts';
+import { createActivities } from '../../src/activities/index.ts';
+import * as workflows from '../../src/workflows/index.ts';
+import { attributesOf, isOfKind, kindNames } from '../support/history-kinds.ts';
+import { readHistories, replay, tracesIn } from '../support/histories.ts';
+
+const histories = readHistories();
+
+/** The workflow code as it is, with a change of `changes/`. */
+function bundle(...changes: string[]): Promise<WorkflowBundleWithSourceMap> {
+  const path = (name: string) => fileURLToPath(new URL(name, import.meta.url));
+  return bundleWorkflowCode({
+    workflowsPath: path('../../src/workflows/index.ts'),
+    workflowInterceptorModules: changes.map((name) => path(`changes/${name}.ts`)),
+    logger: new DefaultLogger('ERROR'),
+  });
+}
+
+beforeAll(() => {
+  // A replay that comes to another end is told by its result.
+  Runtime.install({
+    logger: new DefaultLogger('ERROR'),
+    telemetryOptions: {
+      logging: { forward: {}, filter: makeTelemetryFilterString({ core: 'ERROR', other: 'ERROR' }) },
+    },
+  });
+});
+
+describe('the recorded histories', () => {
+  it('are there for every kind of run, each what it is called', () => {
+    // `npm run histories` records them anew; CONTRIBUTING.md says when.
+    expect([...histories.keys()].sort()).toEqual([...kindNames].sort());
+    for (const kind of kindNames) expect(isOfKind(kind, histories.get(kind)!), kind).toBe(true);
+  });
+
+  it('have every workflow and every activity among them', () => {
+    const named = (type: string, key: 'workflowType' | 'activityType') =>
+      [...histories.values()].flatMap((history) =>
+        attributesOf(history, type).map((attributes) => attributes[key]?.name),
+      );
+    expect(named('WORKFLOW_EXECUTION_STARTED', 'workflowType')).toEqual(
+      expect.arrayContaining(Object.keys(workflows)),
+    );
+    const activities = Object.keys(createActivities({} as Dependencies));
+    expect(named('ACTIVITY_TASK_SCHEDULED', 'activityType')).toEqual(expect.arrayContaining(activities));
+  });
+
+  it('hold nothing of a machine', () => {
+    for (const [kind, history] of histories) expect(tracesIn(history), kind).toEqual([]);
+  });
+});
+
+describe('a replay', () => {
+  let current: WorkflowBundleWithSourceMap;
+  beforeAll(async () => {
+    current = await bundle();
+  });
+  const all = (error: unknown) => Object.fromEntries([...histories.keys()].map((kind) => [kind, error]));
+
+  it('of every history comes to the same on the code as it is', async () => {
+    expect(await replay(current, histories)).toEqual(all(undefined));
+  });
+
+  it('finds a timer more, in every kind of run', async () => {
+    const errors = await replay(await bundle('timer'), histories);
+    expect(errors).toEqual(all(expect.any(DeterminismViolationError)));
+  });
+
+  it('finds an activity of another name, in the runs that came to it', async () => {
+    const errors = await replay(await bundle('renamed-activity'), histories);
+    const found = Object.keys(errors).filter((kind) => errors[kind] !== undefined);
+    const cameTo = [...histories].filter(([, history]) =>
+      attributesOf(history, 'ACTIVITY_TASK_SCHEDULED').some(
+        ({ activityType }) => activityType?.name === 'readReport',
+      ),
+    );
+    expect(found.sort()).toEqual(cameTo.map(([kind]) => kind).sort());
+    for (const kind of found) expect(errors[kind], kind).toBeInstanceOf(DeterminismViolationError);
+  });
+
+  it('takes a timer more behind patched()', async () => {
+    expect(await replay(await bundle('guarded-timer'), histories)).toEqual(all(undefined));
+  });
+});
