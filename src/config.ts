@@ -6,6 +6,7 @@ import { z } from 'zod';
 import { listenAddress } from './config/listen-address.ts';
 import { pipSettings, type PipSettings } from './config/pip.ts';
 import { SluiceError } from './core/errors.ts';
+import type { ConnectionSettings } from './engines/container/connection.ts';
 import { parseWith } from './core/problems.ts';
 import type { SecretReference } from './core/secrets.ts';
 import { sessionSettings } from './core/session.ts';
@@ -88,24 +89,6 @@ const toolchainSchema = z.object({
   frameworks: z.record(z.string(), z.object({ python: z.string() })).default({}),
 });
 
-/** Where the container engine is, in the words of the Docker CLI. Whether it makes sense is asked when it is used. */
-export interface DockerSettings {
-  host: string | null;
-  context: string | null;
-  /** With `config.json` and `contexts/`. */
-  configFolder: string;
-  /** TLS without a check of the server's certificate. */
-  tls: boolean;
-  tlsVerify: boolean;
-  /** With `ca.pem`, `cert.pem` and `key.pem`. */
-  certFolder: string;
-  /** Where engines of this user have their sockets. Null where there is no such thing. */
-  runtimeFolder: string | null;
-  homeFolder: string;
-  /** The variables by which `ssh` finds itself, its configuration and its agent. */
-  sshEnvironment: Readonly<Record<string, string>>;
-}
-
 export interface Config {
   /** Relative paths of pipeline files are relative to it and never leave it. */
   root: string;
@@ -134,7 +117,7 @@ export interface Config {
   temporalCli: string | null;
   logLevel: 'trace' | 'debug' | 'info' | 'warn' | 'error';
   logFormat: 'json' | 'pretty';
-  docker: DockerSettings;
+  docker: ConnectionSettings;
   /** For the requirements that jobs install. */
   pip: PipSettings;
   /** Of pipelines in AWS that say no other: the name or ARN of the role that jobs run under, and the bucket. */
@@ -229,7 +212,7 @@ function versionOf(settings: z.infer<typeof environment>): Config['version'] {
   );
 }
 
-function dockerSettings(settings: z.infer<typeof environment>): DockerSettings {
+function dockerSettings(settings: z.infer<typeof environment>): ConnectionSettings {
   const homeFolder = settings.HOME ?? homedir();
   const configFolder = resolve(settings.DOCKER_CONFIG ?? join(homeFolder, '.docker'));
   const user = process.getuid?.();

@@ -207,6 +207,18 @@ export type TransformJob = Extract<JobRequest, { kind: 'Transform' }>;
 
 export type JobKind = JobRequest['kind'];
 
+/** Null for a transform job whose model is not known. */
+export function imageOf(job: JobRequest, model: ModelBody | null): string | null {
+  switch (job.kind) {
+    case 'Processing':
+      return job.body.AppSpecification.ImageUri;
+    case 'Training':
+      return job.body.AlgorithmSpecification.TrainingImage;
+    case 'Transform':
+      return model?.PrimaryContainer.Image ?? null;
+  }
+}
+
 export interface JobRef {
   engine: string;
   name: string;

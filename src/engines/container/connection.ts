@@ -5,16 +5,18 @@ import { parseAddress, type EngineAddress, type TlsFiles } from './address.ts';
 import { readContext } from './contexts.ts';
 import { readDockerConfig } from './docker-config.ts';
 
-/** The variables of the Docker CLI, as the environment has them. */
+/** Where the engine is, in the variables of the Docker CLI. Whether it makes sense is asked when it is used. */
 export interface ConnectionSettings {
   host: string | null;
   context: string | null;
+  /** With `config.json` and `contexts/`. */
   configFolder: string;
   /** TLS without a check of the server's certificate. */
   tls: boolean;
   tlsVerify: boolean;
+  /** With `ca.pem`, `cert.pem` and `key.pem`. */
   certFolder: string;
-  /** Where engines of this user have their sockets. */
+  /** Where engines of this user have their sockets. Null where there is no such thing. */
   runtimeFolder: string | null;
   homeFolder: string;
   /** What whoever outlives this process gives its `ssh`. */

@@ -242,15 +242,3 @@ function withoutGpus(options: LocalOptions): LocalOptions {
   const { gpus: ofTheModel, ...others } = options;
   return ofTheModel === undefined ? options : others;
 }
-
-/** Null for a transform job whose model isn't known yet. */
-export function imageOf(job: JobRequest, model: ModelBody | null): string | null {
-  switch (job.kind) {
-    case 'Processing':
-      return job.body.AppSpecification.ImageUri;
-    case 'Training':
-      return job.body.AlgorithmSpecification.TrainingImage;
-    case 'Transform':
-      return model?.PrimaryContainer.Image ?? null;
-  }
-}

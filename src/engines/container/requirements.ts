@@ -1,9 +1,9 @@
 import { SluiceError } from '../../core/errors.ts';
-import type { JobRequest, ModelBody } from '../../core/jobs.ts';
+import { imageOf, type JobRequest, type ModelBody } from '../../core/jobs.ts';
 import { checkFramework } from '../framework.ts';
 import { instanceCount, isIsolated } from '../opt-ml.ts';
 import { checkPaths } from '../processing-paths.ts';
-import { imageOf, instanceTypeOf } from './group.ts';
+import { instanceTypeOf } from './group.ts';
 import { instanceSize } from './instance-types.ts';
 
 /** Throws what this engine cannot honour, before anything runs. */

@@ -1,11 +1,11 @@
 import { randomUUID } from 'node:crypto';
 import { mkdir, rm, symlink, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
-import type { JobRequest, ModelBody, TransformJob } from '../../core/jobs.ts';
+import { imageOf, type JobRequest, type ModelBody, type TransformJob } from '../../core/jobs.ts';
 import { configFiles, jobFolders, jobInputs } from '../opt-ml.ts';
 import { findBatch, findInput, type FoundInput } from '../local/inputs.ts';
 import { filesOf, renameUnlessThere, type JobFolder } from '../local/job-folder.ts';
-import { checkNetwork, findPython, imageOf, type Frameworks } from './requirements.ts';
+import { checkNetwork, findPython, type Frameworks } from './requirements.ts';
 import { planText, transformConfig, type JobSetting } from './plan.ts';
 
 export interface PrepareOptions {

@@ -1,5 +1,5 @@
 import { SluiceError } from '../../core/errors.ts';
-import type { JobRequest, ModelBody } from '../../core/jobs.ts';
+import { imageOf, type JobRequest, type ModelBody } from '../../core/jobs.ts';
 import { instanceCount, isIsolated } from '../opt-ml.ts';
 import { checkPaths } from '../processing-paths.ts';
 import { frameworkOf, hasFramework } from '../framework.ts';
@@ -44,18 +44,6 @@ export function checkNetwork(isolated: boolean): void {
     'Unsupported',
     'EnableNetworkIsolation: a job of the process engine has the network of this machine',
   );
-}
-
-/** Null if it is that of a model which is not known here. */
-export function imageOf(job: JobRequest, model: ModelBody | null): string | null {
-  switch (job.kind) {
-    case 'Processing':
-      return job.body.AppSpecification.ImageUri;
-    case 'Training':
-      return job.body.AlgorithmSpecification.TrainingImage;
-    case 'Transform':
-      return model?.PrimaryContainer.Image ?? null;
-  }
 }
 
 function checkCommand(job: JobRequest): void {
