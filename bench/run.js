@@ -13,13 +13,18 @@ import { noOpSteps } from './no-op-steps.js';
 import { manyRuns } from './many-runs.js';
 import { projectFolder } from './stack.js';
 import { s3Transfers, whyNoS3Transfers } from './s3-transfers.js';
+import { scheduleLag } from './schedule-lag.js';
 import { startUp } from './start-up.js';
+import { tenWorkers } from './ten-workers.js';
 import { throttleStorm } from './throttle-storm.js';
 import { watchedJobs } from './watched-jobs.js';
+import { workerMemory } from './worker-memory.js';
+import { workerStop } from './worker-stop.js';
 
 /** `npm run bench`: every figure, or those whose name is given: `npm run bench -- abalone`. */
 const ofContainers = { containerNoOp, containerAbalone, containerOutput, containerCancel };
 const ofSageMaker = { describeCalls, watchedJobs, throttleStorm };
+const ofOperation = { scheduleLag, tenWorkers, workerStop, workerMemory };
 const figures = {
   startUp,
   noOpSteps,
@@ -29,6 +34,7 @@ const figures = {
   ...ofContainers,
   ...ofSageMaker,
   s3Transfers,
+  ...ofOperation,
 };
 const rounds = {
   ...{ startUp: 5, noOpSteps: 5, abalone: 5, bigInput: 7, manyRuns: 1 },

@@ -14,12 +14,16 @@ export async function openStand({ speed = 1, creations, file } = {}) {
   const temporal = await startTemporal();
   const aws = await startEmulator({ speed, ...(file && { file }) });
   const taskQueue = `bench-${randomUUID()}`;
-  const worker = fork(
-    fileURLToPath(new URL('sagemaker-worker.js', import.meta.url)),
-    [JSON.stringify({ address: temporal.address, taskQueue, speed, creations })],
-    { execArgv: ['--expose-gc'], env: { ...process.env, ...clientEnv(aws.endpoint) } },
-  );
-  await once(worker, 'message');
+  const startWorker = async () => {
+    const started = fork(
+      fileURLToPath(new URL('sagemaker-worker.js', import.meta.url)),
+      [JSON.stringify({ address: temporal.address, taskQueue, speed, creations })],
+      { execArgv: ['--expose-gc'], env: { ...process.env, ...clientEnv(aws.endpoint) } },
+    );
+    await once(started, 'message');
+    return started;
+  };
+  let worker = await startWorker();
   return {
     emulator: aws.emulator,
     /** Starts a run for each of so many jobs. */
@@ -39,6 +43,15 @@ export async function openStand({ speed = 1, creations, file } = {}) {
       worker.send('cost');
       const [{ cpu, rss }] = await answer;
       return { cpuMs: (cpu.user + cpu.system) / 1000, bytes: rss };
+    },
+    /** SIGTERM, as a deployment does it. */
+    async stopWorker() {
+      const exited = once(worker, 'exit');
+      worker.kill('SIGTERM');
+      await exited;
+    },
+    async startWorker() {
+      worker = await startWorker();
     },
     async close() {
       const exited = once(worker, 'exit');

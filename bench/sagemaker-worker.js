@@ -20,8 +20,11 @@ const worker = await Worker.create({
   // As in src/worker.ts.
   maxHeartbeatThrottleInterval: '400ms',
   defaultHeartbeatThrottleInterval: '400ms',
+  shutdownGraceTime: 0,
+  shutdownForceTime: 10_000,
   maxConcurrentActivityTaskExecutions: 1500,
 });
+process.on('SIGTERM', () => worker.shutdown());
 process.on('message', () => {
   globalThis.gc?.();
   process.send({ cpu: process.cpuUsage(), rss: process.memoryUsage().rss });
@@ -29,6 +32,7 @@ process.on('message', () => {
 process.on('disconnect', () => process.exit(0));
 process.send('ready');
 await worker.run();
+process.exit(0);
 
 function quiet() {
   const nothing = () => undefined;

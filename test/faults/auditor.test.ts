@@ -92,7 +92,8 @@ const failed = (code: string, changes: Partial<Evidence> = {}): Partial<Evidence
 const storage = (change: Partial<Evidence['storage']>): Partial<Evidence> => ({
   storage: { ...evidence().storage, ...change },
 });
-const unfinished = [{ key: 'm', initiated: time(5) }];
+const unfinished = [{ key: 'm', parts: 1, initiated: time(5) }];
+const unheard = [{ key: 'm', parts: 0, initiated: time(5) }];
 const reason = (words: string) => [...whole.slice(0, 2), became(train, 'Failed', words)];
 const broke = reason('AlgorithmError: exit code: 1');
 const vanished = asked('DescribeTrainingJob', train, 1, { faults: ['vanish'] });
@@ -124,6 +125,7 @@ describe('the auditor', () => {
       'a run that was told to end',
       { ...changed({ status: 'CANCELED', wasCancelled: true, metric: null }), packages: [] },
     ],
+    ['an upload of which nobody heard that it was begun', storage({ unfinished: unheard })],
     ['an upload that a killed worker began', { ...storage({ unfinished }), lastKill: time(6) }],
     ['being told that a run was accepted', { notifications: [told(null), told(null)] }],
     [

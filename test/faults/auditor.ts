@@ -82,6 +82,8 @@ const verdicts: Readonly<Record<string, string>> = {
 /** I5: what is there is whole. */
 function wholeOutputs({ storage, runs, lastKill }: Evidence): string[] {
   const problems = storage.unfinished
+    // Whoever did not hear that an upload was begun cannot abort it: it has no parts, and costs nothing.
+    .filter(({ parts }) => parts > 0)
     .filter(({ initiated }) => lastKill === null || initiated > lastKill)
     .map(({ key }) => `I5: the upload of ${key} was neither completed nor aborted`);
   for (const { key, damage } of storage.models) if (damage !== null) problems.push(`I5: ${key}: ${damage}`);

@@ -115,6 +115,7 @@ async function unfinishedUploads(bucket: string): Promise<Evidence['storage']['u
   return Promise.all(
     uploads.flat().map(async (upload) => ({
       key: upload,
+      parts: (await readdir(join(folder, upload))).filter((name) => /^\d+$/.test(name)).length,
       initiated: (await stat(join(folder, upload))).birthtime.toISOString(),
     })),
   );

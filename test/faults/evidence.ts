@@ -15,7 +15,7 @@ export interface Evidence {
     /** Models that were opened: the key, and why it could not be read to its end, if so. */
     models: readonly { key: string; damage: string | null }[];
     /** Multipart uploads that were neither completed nor aborted; when they were begun, ISO 8601. */
-    unfinished: readonly { key: string; initiated: string }[];
+    unfinished: readonly { key: string; parts: number; initiated: string }[];
   };
   /** Calls a second, of SageMaker's time, that one worker may make, and how many at once after a rest. */
   rates: Readonly<Record<keyof typeof budgets, Rate>>;

@@ -1,0 +1,44 @@
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdtemp, readFile, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { projectFolder } from './stack.js';
+
+/** `sluice worker` in a process and a home of its own; it is ready when this returns. */
+export async function startWorkerProcess(address, root, settings = {}) {
+  const home = await mkdtemp(join(tmpdir(), 'sluice-bench-worker-'));
+  const child = spawn(process.execPath, [join(projectFolder, 'dist', 'cli.js'), 'worker'], {
+    stdio: ['ignore', 'ignore', 'pipe'],
+    env: {
+      ...process.env,
+      TEMPORAL_ADDRESS: address,
+      SLUICE_ROOT: root,
+      SLUICE_HOME: home,
+      SLUICE_LOCAL_ENGINE: 'process',
+      SLUICE_LOG_FORMAT: 'json',
+      ...settings,
+    },
+  });
+  await new Promise((resolve, reject) => {
+    let log = '';
+    child.stderr.on('data', (text) => {
+      log = `${log}${text}`.slice(-100_000);
+      if (log.includes('worker ready')) resolve();
+    });
+    child.on('exit', (code) => reject(new Error(`the worker ended with ${code}: ${log}`)));
+  });
+  return {
+    /** Bytes of memory, as the system counts them (Linux). */
+    async memory() {
+      const [, kilobytes] = /^VmRSS:\s+(\d+) kB$/m.exec(await readFile(`/proc/${child.pid}/status`, 'utf8'));
+      return Number(kilobytes) * 1024;
+    },
+    async close() {
+      const exited = once(child, 'exit');
+      child.kill('SIGTERM');
+      await exited;
+      await rm(home, { recursive: true, force: true });
+    },
+  };
+}
