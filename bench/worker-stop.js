@@ -16,12 +16,13 @@ export async function workerStop() {
   try {
     await stand.start(count);
     const isMade = ({ operation, committed }) => operation === 'CreateTrainingJob' && committed;
+    const isLooked = ({ operation }) => operation === 'DescribeTrainingJob';
     await until(() => jobsOf(0, isMade).size === count, 60);
     await sleep(5000);
     const stopped = await timed(() => stand.stopWorker());
     await stand.startWorker();
     const from = Date.now();
-    const adopted = await timed(() => until(() => jobsOf(from, () => true).size === count, 60));
+    const adopted = await timed(() => until(() => jobsOf(from, isLooked).size === count, 60));
     const made = stand.emulator.ledger.since().filter(isMade).length;
     return [
       {
