@@ -30,7 +30,7 @@ async function detailsOf(
     scheduleId,
     paused: state.paused,
     note: state.note ?? '',
-    timeZone: spec.timezone ?? 'UTC',
+    timeZone: spec.timezone ? spec.timezone : 'UTC',
     jitterMs: spec.jitter ?? 0,
     overlap: policies.overlap ?? 'SKIP',
     catchupWindowMs: policies.catchupWindow,
