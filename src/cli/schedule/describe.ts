@@ -26,11 +26,12 @@ async function detailsOf(
     startedFor: timeText(scheduledAt),
     ended: await endOf(client, workflow.workflowId, workflow.firstExecutionRunId),
   }));
+  const { timezone = '' } = spec;
   return {
     scheduleId,
     paused: state.paused,
     note: state.note ?? '',
-    timeZone: spec.timezone ? spec.timezone : 'UTC',
+    timeZone: timezone === '' ? 'UTC' : timezone,
     jitterMs: spec.jitter ?? 0,
     overlap: policies.overlap ?? 'SKIP',
     catchupWindowMs: policies.catchupWindow,
