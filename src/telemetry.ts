@@ -62,11 +62,16 @@ export function reportWorker(
   // That the server does not answer is told by the SDK's metrics.
   const lookAtAll = () => {
     for (const worker of workers)
-      for (const type of ['workflow', 'activity'] as const) look(worker, type).catch(() => undefined);
+      for (const type of typesOf(worker)) look(worker, type).catch(() => undefined);
   };
   lookAtAll();
   const timer = setInterval(lookAtAll, lookAtQueuesMs).unref();
   return () => clearInterval(timer);
+}
+
+function typesOf({ options }: Worker): QueueType[] {
+  const hasWorkflows = options.workflowBundle !== undefined || options.workflowsPath !== undefined;
+  return hasWorkflows ? ['workflow', 'activity'] : ['activity'];
 }
 
 function productVersion(): string {

@@ -67,7 +67,7 @@ async function checkNamespace({ client, server: { namespace } }: Session): Promi
   try {
     const { config } = await client.workflowService.describeNamespace({ namespace });
     const days = Number(config?.workflowExecutionRetentionTtl?.seconds ?? 0) / 86_400;
-    const said = `${namespace}; runs are kept for ${days.toFixed(days % 1 === 0 ? 0 : 1)} days`;
+    const said = `${namespace}; runs are kept for ${days === 1 ? '1 day' : `${Number(days.toFixed(1))} days`}`;
     return { what, state: 'ok', said };
   } catch (error) {
     if (isGrpcServiceError(error) && (error.code as number) === notFound) {
