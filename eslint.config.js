@@ -18,6 +18,7 @@ const layers = {
   registry: { folders: ['core'], packages: 'node:', typesFrom: ['aws'] },
   storage: { folders: ['core'], packages: 'node:|tar-stream$', typesFrom: ['aws'] },
   codec: { folders: ['core'], packages: 'node:|zod$|@temporalio/(common|proto)$' },
+  tracing: { folders: ['core'], packages: 'node:crypto$|@temporalio/(activity|worker)$', typesFrom: ['aws'] },
   notify: { folders: ['core'], packages: 'node:|nodemailer$', typesFrom: ['aws'] },
   temporal: { folders: ['core'], packages: '@temporalio/(client|envconfig)$|node:(fs|net|tls)$' },
   emulator: { folders: ['core'], packages: 'node:|zod$', typesFrom: ['engines', 'storage'] },

@@ -4,6 +4,7 @@ import { dirname, join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { z } from 'zod';
 import { listenAddress } from './config/listen-address.ts';
+import { traceSettings, type TraceSettings } from './config/traces.ts';
 import { pipSettings, type PipSettings } from './config/pip.ts';
 import { SluiceError } from './core/errors.ts';
 import type { ConnectionSettings } from './engines/container/connection.ts';
@@ -127,6 +128,8 @@ export interface Config {
   healthPort: number | null;
   /** Where the worker tells its metrics to Prometheus: `127.0.0.1:9464`. Null: nowhere. */
   metricsAddress: string | null;
+  /** Where traces go. Null: nowhere. */
+  traces: TraceSettings | null;
   /** Seconds of SageMaker in a real one: of the emulator that this worker talks to, if its clock runs faster. */
   emulatorSpeed: number;
   /** The Web UI of the server, for links; null if it is not known. */
@@ -175,6 +178,7 @@ export function readConfig(
     bucket: settings.SLUICE_BUCKET ?? null,
     healthPort: settings.SLUICE_HEALTH_PORT ?? null,
     metricsAddress: settings.SLUICE_METRICS_PORT ?? null,
+    traces: traceSettings(env),
     emulatorSpeed: settings.SLUICE_EMULATOR_SPEED,
     uiUrl: settings.SLUICE_UI_URL ?? null,
     mail: { smtpUrl: reference(settings, 'SLUICE_SMTP_URL'), from: settings.SLUICE_MAIL_FROM ?? null },

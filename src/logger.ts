@@ -81,15 +81,24 @@ export function createLogger(
   );
 }
 
-/**
- * Sends the lines of workers, activities and workflows to pino, each with its workflow, run, activity and attempt.
- * @param metrics - where the metrics of the same process go; default: nowhere.
- */
-export function installTemporalLogger(logger: Logger, metrics?: TelemetryOptions['metrics']): void {
+interface RuntimeParts {
+  /** Where the metrics of the same process go. */
+  metrics?: NonNullable<TelemetryOptions['metrics']>;
+  /** Hears of every line from level info on, whatever the logger leaves out. */
+  listener?: (entry: LogEntry) => void;
+}
+
+/** Sends the lines of workers, activities and workflows to pino, each with its workflow, run, activity and attempt. */
+export function installTemporalLogger(logger: Logger, { metrics, listener }: RuntimeParts = {}): void {
   const level =
     logger.level === 'trace' ? 'TRACE' : (logger.level.toUpperCase() as 'DEBUG' | 'INFO' | 'WARN' | 'ERROR');
+  const isQuiet = level === 'WARN' || level === 'ERROR';
   Runtime.install({
-    logger: new DefaultLogger(level, (entry) => write(logger, entry)),
+    // pino leaves out again what it does not want.
+    logger: new DefaultLogger(listener && isQuiet ? 'INFO' : level, (entry) => {
+      listener?.(entry);
+      write(logger, entry);
+    }),
     telemetryOptions: {
       logging: { forward: {}, filter: makeTelemetryFilterString({ core: 'WARN', other: 'WARN' }) },
       ...(metrics && { metrics }),

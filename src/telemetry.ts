@@ -1,15 +1,51 @@
 import { readFileSync } from 'node:fs';
+import { hostname } from 'node:os';
 import { join } from 'node:path';
-import { Runtime, type NativeConnection, type TelemetryOptions, type Worker } from '@temporalio/worker';
+import {
+  Runtime,
+  type ActivityInterceptorsFactory,
+  type NativeConnection,
+  type TelemetryOptions,
+  type Worker,
+} from '@temporalio/worker';
+import type { Logger } from 'pino';
 import type { CallListener } from './aws/listening.ts';
-import { projectFolder, type Config } from './config.ts';
+import { projectFolder, readVariable, type Config } from './config.ts';
+import { parsePairs, traceHeaders, type TraceSettings } from './config/traces.ts';
+import { SluiceError } from './core/errors.ts';
 import { measure, metrics } from './core/metrics.ts';
+import { installTemporalLogger, jobInLines } from './logger.ts';
 import { queueState, type QueueType } from './temporal/queues.ts';
+import { createExporter } from './tracing/exporter.ts';
+import { createTracing, type Tracing } from './tracing/tracing.ts';
 
 const lookAtQueuesMs = 15_000;
+/** At the end of a worker: spans are not worth more. */
+const flushMs = 2000;
+
+/** Of this process, as Temporal's runtime is. */
+let tracing: Tracing | null = null;
+
+/** Log, metrics and traces of the workers of this process. @throws SluiceError `InvalidInput` if the port cannot be had. */
+export function installTelemetry({ metricsAddress, traces }: Config, logger: Logger): void {
+  tracing = traces && startTracing(traces, logger);
+  try {
+    installTemporalLogger(logger, {
+      ...(metricsAddress !== null && { metrics: metricsExporter(metricsAddress) }),
+      ...(tracing && { listener: (entry) => tracing?.onLog(entry) }),
+    });
+  } catch (cause) {
+    if (metricsAddress === null) throw cause;
+    throw new SluiceError(
+      'InvalidInput',
+      `SLUICE_METRICS_PORT: ${metricsAddress} cannot be had (${(cause as Error).message}); set another one`,
+      { cause },
+    );
+  }
+}
 
 /** Metrics of the SDK and of Sluice for Prometheus, at `/metrics` of the address. */
-export function metricsExporter(address: string): NonNullable<TelemetryOptions['metrics']> {
+function metricsExporter(address: string): NonNullable<TelemetryOptions['metrics']> {
   const buckets = Object.entries(metrics).flatMap(([name, metric]) =>
     'buckets' in metric ? [[name, [...metric.buckets]] as const] : [],
   );
@@ -32,11 +68,32 @@ export function metricsExporter(address: string): NonNullable<TelemetryOptions['
   };
 }
 
-/** Counts calls to AWS. */
-export const countCall: CallListener = ({ service, operation, result, seconds }) => {
+function startTracing({ url, resource }: TraceSettings, logger: Logger): Tracing {
+  const headers = traceHeaders.map(readVariable).find((text) => text !== undefined);
+  return createTracing(
+    createExporter({
+      url,
+      headers: parsePairs(headers),
+      resource: {
+        'service.version': productVersion(),
+        'service.instance.id': `${hostname()}:${process.pid}`,
+        ...resource,
+      },
+      onLost: (facts) => logger.warn({ url, ...facts }, 'traces could not be delivered'),
+    }),
+  );
+}
+
+export const activityInterceptors = (): ActivityInterceptorsFactory[] =>
+  tracing === null ? [jobInLines] : [jobInLines, tracing.activities];
+
+/** Counts calls to AWS, and puts them into traces. */
+export const hearCall: CallListener = (call) => {
+  const { service, operation, result, seconds } = call;
   const { metricMeter } = Runtime.instance();
   measure(metricMeter, 'sluice_aws_calls', 1, { service, operation, result });
   if (seconds > 0) measure(metricMeter, 'sluice_aws_call_seconds', seconds, { service, operation });
+  tracing?.onCall(call);
 };
 
 /** Says which worker this is, and from time to time how its queues stand, if anybody wants to know. @returns what ends it. */
@@ -44,8 +101,8 @@ export function reportWorker(
   { metricsAddress, version, queues: roles }: Pick<Config, 'metricsAddress' | 'version' | 'queues'>,
   connection: NativeConnection,
   workers: readonly Worker[],
-): () => void {
-  if (metricsAddress === null) return () => undefined;
+): () => Promise<void> {
+  if (metricsAddress === null) return flush;
   const { metricMeter } = Runtime.instance();
   measure(metricMeter, 'sluice_worker_start_time_seconds', Date.now() / 1000, {
     version: productVersion(),
@@ -66,7 +123,16 @@ export function reportWorker(
   };
   lookAtAll();
   const timer = setInterval(lookAtAll, lookAtQueuesMs).unref();
-  return () => clearInterval(timer);
+  return () => {
+    clearInterval(timer);
+    return flush();
+  };
+}
+
+async function flush(): Promise<void> {
+  if (tracing === null) return;
+  const enough = new Promise<void>((resolve) => setTimeout(resolve, flushMs).unref());
+  await Promise.race([tracing.flush(), enough]);
 }
 
 function typesOf({ options }: Worker): QueueType[] {

@@ -11,7 +11,6 @@ import { SluiceError } from './core/errors.ts';
 import { hostQueue, hostsQueue, jobsQueue } from './core/task-queues.ts';
 import { loadDataConverter } from './data-converter.ts';
 import { nameOfHost } from './host-name.ts';
-import { jobInLines } from './logger.ts';
 import { cloudUi } from './core/web-ui.ts';
 import { loginToEcr } from './aws/ecr.ts';
 import { createSnsApi } from './aws/sns.ts';
@@ -36,7 +35,7 @@ import { findInRoots } from './storage/root-paths.ts';
 import { explainRefusal } from './temporal/refusals.ts';
 import { attributeState, isComplete } from './temporal/search-attributes.ts';
 import { serverSettings, type ServerSettings } from './temporal/settings.ts';
-import { countCall, reportWorker } from './telemetry.ts';
+import { activityInterceptors, hearCall, reportWorker } from './telemetry.ts';
 
 export interface RunningWorker {
   /** Resolves when all have ended; rejects if one failed. */
@@ -89,7 +88,7 @@ export async function startWorker({
     namespace,
     activities,
     dataConverter,
-    interceptors: { activity: [jobInLines] },
+    interceptors: { activity: activityInterceptors() },
     identity: `sluice@${hostname()}:${process.pid}`,
     ...timesOf(config),
     ...(config.version && { workerDeploymentOptions: pinnedTo(config.version) }),
@@ -208,7 +207,7 @@ export function createLocalEngines(
     credentials: (image) =>
       findRegistryCredentials(image, {
         configFolder: docker.configFolder,
-        ecrLogin: (region) => loginToEcr(region, countCall),
+        ecrLogin: (region) => loginToEcr(region, hearCall),
       }),
     packModel: (uri, pack, folder) => packArchive(storage.localPath(uri), pack, folder),
   });
@@ -234,7 +233,7 @@ function createDependencies(
 ): Omit<Dependencies, 'host' | 'uiUrl'> {
   const engines = createLocalEngines(config);
   const storage = createFileStorage(config.storageFolder, [config.root]);
-  const cloud = createCloudDependencies(config, countCall);
+  const cloud = createCloudDependencies(config, hearCall);
   return {
     engines: { process: engines.process, container: engines.container },
     chooseLocalEngine: async () => {
@@ -265,7 +264,7 @@ function createTellers({ mail, webhookAllow }: Config): Notifier {
   const readSecret = createSecretReader(readVariable);
   return createNotifier({
     webhook: createWebhookNotifier({ readSecret, rules: createAddressRules(webhookAllow) }),
-    sns: createSnsNotifier(createSnsApi(countCall)),
+    sns: createSnsNotifier(createSnsApi(hearCall)),
     email: createEmailNotifier({ ...mail, readSecret }),
   });
 }

@@ -315,3 +315,52 @@ describe('the address of the metrics', () => {
     },
   );
 });
+
+describe('where traces go', () => {
+  const endpoint = 'http://collector:4318';
+  it.each([
+    [{ OTEL_EXPORTER_OTLP_ENDPOINT: endpoint }, `${endpoint}/v1/traces`],
+    [
+      { OTEL_EXPORTER_OTLP_ENDPOINT: 'https://traces.example/otlp/' },
+      'https://traces.example/otlp/v1/traces',
+    ],
+    [
+      { OTEL_EXPORTER_OTLP_ENDPOINT: endpoint, OTEL_EXPORTER_OTLP_TRACES_ENDPOINT: 'http://t/x' },
+      'http://t/x',
+    ],
+  ])('by %j is %s', (env, url) => {
+    expect(read(env).traces?.url).toBe(url);
+  });
+
+  it.each([
+    {},
+    { OTEL_EXPORTER_OTLP_ENDPOINT: '' },
+    { OTEL_EXPORTER_OTLP_ENDPOINT: endpoint, OTEL_SDK_DISABLED: 'TRUE' },
+    { OTEL_EXPORTER_OTLP_ENDPOINT: endpoint, OTEL_TRACES_EXPORTER: 'none' },
+  ])('by %j is nowhere', (env) => {
+    expect(read(env).traces).toBeNull();
+  });
+
+  it('has what they have in common, and no secret', () => {
+    const env = {
+      OTEL_EXPORTER_OTLP_ENDPOINT: endpoint,
+      OTEL_EXPORTER_OTLP_HEADERS: 'authorization=Bearer%20abc',
+      OTEL_RESOURCE_ATTRIBUTES: 'service.name=other,team=ml%20ops, broken',
+    };
+    expect(read(env).traces?.resource).toEqual({ 'service.name': 'other', team: 'ml ops' });
+    expect(read({ ...env, OTEL_SERVICE_NAME: 'mine' }).traces?.resource).toMatchObject({
+      'service.name': 'mine',
+    });
+    expect(JSON.stringify(read(env))).not.toContain('abc');
+  });
+
+  it.each([
+    [{ OTEL_EXPORTER_OTLP_ENDPOINT: 'collector:4317' }, /must be an http:\/\/ or https:\/\/ URL/],
+    [
+      { OTEL_EXPORTER_OTLP_ENDPOINT: endpoint, OTEL_EXPORTER_OTLP_PROTOCOL: 'grpc' },
+      /by OTLP\/HTTP, not by gRPC/,
+    ],
+  ])('cannot be by %j', (env, message) => {
+    expect(() => read(env)).toThrow(message);
+  });
+});

@@ -185,3 +185,25 @@ describe('what Temporal logs', () => {
     expect(written()).not.toContain(secret);
   });
 });
+
+describe('a listener', () => {
+  it('hears lines from level info on, though the log is to have fewer', async () => {
+    const heard: string[] = [];
+    const own = mkdtempSync(join(tmpdir(), 'sluice-test-'));
+    const ownFd = openSync(join(own, 'log'), 'w');
+    installTemporalLogger(createLogger({ logFormat: 'json', logLevel: 'warn' }, ownFd), {
+      listener: ({ message }) => heard.push(message),
+    });
+    const { logger } = Runtime.instance();
+    logger.debug('a detail');
+    logger.info('step ended');
+    logger.warn('a warning');
+    await until(() => readFileSync(join(own, 'log'), 'utf8').includes('a warning'));
+    await Runtime.instance().shutdown();
+    closeSync(ownFd);
+    expect(readFileSync(join(own, 'log'), 'utf8')).not.toContain('step ended');
+    expect(heard).toEqual(expect.arrayContaining(['step ended', 'a warning']));
+    expect(heard).not.toContain('a detail');
+    rmSync(own, { recursive: true });
+  });
+});

@@ -1,11 +1,11 @@
 import { statSync, truncateSync } from 'node:fs';
 import { readConfig, type Config } from '../config.ts';
 import { createLogger } from '../logger.ts';
+import { installTelemetry } from '../telemetry.ts';
 import { plainError } from './errors.ts';
 import { hostFiles } from './host/files.ts';
 import { runHost } from './host/host.ts';
 import type { HostRecord } from './host/record.ts';
-import { installRuntime } from './install-runtime.ts';
 import { onInterrupt } from './interrupts.ts';
 import { print, say } from './output.ts';
 
@@ -16,7 +16,7 @@ export async function devCommand({ whileUsed }: { whileUsed?: true }): Promise<n
   const config = lasting ? readConfig() : { ...readConfig(), metricsAddress: null };
   if (!lasting) shortenLog(hostFiles(config.home).hostLog);
   const logger = createLogger(config);
-  installRuntime(config, logger);
+  installTelemetry(config, logger);
   const stop = new AbortController();
   onInterrupt(() => {
     if (lasting)

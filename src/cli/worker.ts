@@ -1,9 +1,9 @@
 import { readConfig } from '../config.ts';
 import { createLogger } from '../logger.ts';
+import { installTelemetry } from '../telemetry.ts';
 import { startWorker, type RunningWorker } from '../worker.ts';
 import { serveHealth } from './health.ts';
 import { hostFiles } from './host/files.ts';
-import { installRuntime } from './install-runtime.ts';
 import { onInterrupt } from './interrupts.ts';
 import { configuredServer } from '../temporal/settings.ts';
 import { runningHost } from './host/record.ts';
@@ -12,7 +12,7 @@ import { runningHost } from './host/record.ts';
 export async function workerCommand(): Promise<number> {
   const config = readConfig();
   const logger = createLogger(config);
-  installRuntime(config, logger);
+  installTelemetry(config, logger);
   const stop = new AbortController();
   onInterrupt(() => stop.abort());
   // Without an address of its own it serves the dev server of this root.

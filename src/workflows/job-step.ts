@@ -62,11 +62,11 @@ async function runOneJob(run: Run, step: JobStep, request: JobRequest, attempt: 
   const engine = engineOf(run, step);
   const announced =
     engine === 'sagemaker' && session !== null ? { remote: announcedJob(session, request.kind, name) } : {};
-  return run.progress.step(step, { engine, jobName: name, ...announced }, async (tell) => {
+  const activityId = attempt === 1 ? step : `${step}-${attempt}`;
+  return run.progress.step(step, { engine, jobName: name, activityId, ...announced }, async (tell) => {
     try {
       const summary = summaryOf(run, step, engine);
       const activity = jobActivities(engine, request, run.prepared.host)[step];
-      const activityId = attempt === 1 ? step : `${step}-${attempt}`;
       const input = { name, engine, request, session };
       const result = await activity.executeWithOptions({ activityId, summary }, [input]);
       tell(result.remote);

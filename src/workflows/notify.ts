@@ -4,9 +4,9 @@ import type { Notification, NotificationEvent } from '../core/notification.ts';
 import type { NotifyTarget } from '../core/notify-targets.ts';
 import type { Pipeline } from '../core/pipeline.ts';
 import { isCanceled } from './failures.ts';
-import { measureNotification } from './metrics.ts';
 import type { Progress } from './progress.ts';
 import { shortActivities } from './proxies.ts';
+import { tellNotification } from './telemetry.ts';
 
 /** Tells the log and whoever wants to know of it. */
 export async function notifyFailure(
@@ -91,7 +91,7 @@ async function tellTargets(
       for (const result of told) {
         const isDelivered = result.status === 'fulfilled';
         if (isDelivered || !isCanceled(result.reason))
-          measureNotification(progress.report, notification.event, isDelivered);
+          tellNotification(progress.report, notification.event, isDelivered);
       }
       const failed = told.find((result) => result.status === 'rejected');
       if (failed) throw failed.reason;

@@ -4,8 +4,8 @@ import { newReport, withStep } from '../core/run-report.ts';
 import type { RemoteJob } from '../core/remote-job.ts';
 import { statusQuery, type RunReport, type StepName } from '../core/run.ts';
 import { isCanceled } from './failures.ts';
-import { measureGate, measureOutcome, measureStep } from './metrics.ts';
 import { indexRun } from './search-attributes.ts';
+import { tellGate, tellOutcome, tellStep } from './telemetry.ts';
 
 const status = defineQuery<RunReport>(statusQuery);
 
@@ -26,6 +26,8 @@ export interface Progress {
 export interface StepJob {
   engine: string | null;
   jobName: string | null;
+  /** Of the activity; default: the name of the step. */
+  activityId?: string;
   /** Of a job of SageMaker. */
   remote?: RemoteJob;
 }
@@ -43,21 +45,21 @@ export function startProgress(): Progress {
     setCurrentDetails(progressTable(report));
     const searchable = 'outcome' in change || 'metric' in change;
     if (indexed === true && searchable) indexRun(report);
-    if ('metric' in change) measureGate(report);
-    if ('outcome' in change) measureOutcome(report);
+    if ('metric' in change) tellGate(report);
+    if ('outcome' in change) tellOutcome(report);
   };
 
   return {
     report,
     show,
 
-    async step(name, job, work) {
+    async step(name, { activityId = name, ...job }, work) {
       const started = Date.now();
       let last: RemoteJob | null = null;
       const end = (status: 'succeeded' | 'canceled' | 'failed') => {
         const seconds = (Date.now() - started) / 1000;
         show(withStep(report, name, { status, seconds }));
-        measureStep(report, name, { engine: job.engine, status, seconds, remote: last });
+        tellStep(report, { ...job, name, activityId, status, seconds, started, remote: last });
       };
       show(withStep(report, name, { status: 'running', startedAt: new Date(started).toISOString(), ...job }));
       try {

@@ -3,9 +3,11 @@ import { useAwsSettings, withoutAwsSettings } from '../support/aws-env.ts';
 import { openCloudStage, smallScript, type CloudStage } from '../support/cloud-stage.ts';
 import { folderPerTest } from '../support/folders.ts';
 import { smallPipeline } from '../support/pipelines.ts';
+import { startOtlpReceiver, type OtlpReceiver } from '../support/otlp-receiver.ts';
 import { scrape, total } from '../support/scrape.ts';
 import { describeS3 } from '../support/s3-server.ts';
 import { freePorts } from '../support/stack.ts';
+import { until } from '../support/until.ts';
 import { writeSmallRoot } from '../support/world.ts';
 
 withoutAwsSettings(folderPerTest());
@@ -15,14 +17,20 @@ const spot = { script: 'train.py', spot: { maxWaitSeconds: 86_400 }, hyperparame
 describeS3('the metrics of a worker with runs in SageMaker', () => {
   let stage: CloudStage;
   let port: number;
+  let receiver: OtlpReceiver;
   beforeAll(async () => {
     stage = await openCloudStage('sagemaker-metrics', { speed: 200 });
     await writeSmallRoot(stage.folder);
     [port] = (await freePorts(1)) as [number];
-    await stage.startWorker({ SLUICE_METRICS_PORT: `${port}` });
+    receiver = await startOtlpReceiver();
+    const traces = { OTEL_EXPORTER_OTLP_TRACES_ENDPOINT: `${receiver.url}/traces` };
+    await stage.startWorker({ SLUICE_METRICS_PORT: `${port}`, ...traces });
   });
   beforeEach(() => useAwsSettings(stage.awsEnv));
-  afterAll(() => stage.close());
+  afterAll(async () => {
+    await stage.close();
+    await receiver.close();
+  });
 
   it('count calls and throttles of AWS, each attempt, and what is billed', async () => {
     stage.emulator.emulator.setScript(await smallScript(6, { runningSeconds: 1000 }));
@@ -47,6 +55,19 @@ describeS3('the metrics of a worker with runs in SageMaker', () => {
     expect(billed).toBeGreaterThan(100);
     expect(total(samples, 'sluice_training_seconds_total')).toBeGreaterThan(billed);
     expect(total(samples, 'sluice_runs_total', { mode: 'sagemaker', outcome: 'accepted' })).toBe(1);
+  });
+
+  it('come with traces that have the calls of each activity, those of S3 left out', async () => {
+    const { spans } = receiver;
+    await until(() => spans.some(({ name }) => name === 'run small'));
+    const create = spans.filter(({ name }) => name === 'SageMaker CreateTrainingJob');
+    const activity = spans.find(({ spanId }) => spanId === create[0]?.parentSpanId);
+    const step = spans.find(({ spanId }) => spanId === activity?.parentSpanId);
+    expect([create.length, activity?.name, step?.name]).toEqual([1, 'activity train', 'step train']);
+    const throttled = spans.filter(({ status }) => status.message === 'Throttled');
+    expect(throttled.map(({ name }) => name)).toEqual(Array(2).fill('SageMaker CreateProcessingJob'));
+    expect(spans.filter(({ name }) => name.startsWith('S3'))).toEqual([]);
+    expect(receiver.requests[0]?.path).toBe('/traces');
   });
 
   it('count what AWS refuses', async () => {
