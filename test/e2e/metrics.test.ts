@@ -110,7 +110,7 @@ describe('the metrics of a worker', () => {
     await until(async () => (await missing()).every((name) => name.includes('request_failure')));
     expect(
       await metric('temporal_workflow_task_execution_failed_total', { workflow_type: 'noSuchType' }),
-    ).toBe(1);
+    ).toBeGreaterThan(0);
     await unknown.terminate();
     const startServer = await stage.endServer('kill');
     await until(async () => (await missing()).length === 0);
