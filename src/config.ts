@@ -7,6 +7,7 @@ import { listenAddress } from './config/listen-address.ts';
 import { traceSettings, type TraceSettings } from './config/traces.ts';
 import { pipSettings, type PipSettings } from './config/pip.ts';
 import { SluiceError } from './core/errors.ts';
+import type { InstanceCaps } from './core/instance-slots.ts';
 import type { ConnectionSettings } from './engines/container/connection.ts';
 import { parseWith } from './core/problems.ts';
 import type { SecretReference } from './core/secrets.ts';
@@ -28,6 +29,18 @@ const network = z.union([z.ipv4(), z.ipv6(), z.cidrv4(), z.cidrv6()], {
   error: 'must be addresses or networks (10.0.0.0/8), joined by ","',
 });
 
+const caps = z
+  .string()
+  .regex(
+    /^ml\.[\w.-]+=[1-9]\d{0,3}(\s*,\s*ml\.[\w.-]+=[1-9]\d{0,3})*$/,
+    'must be types or families of instances and how many, as in "ml.p4d.24xlarge=2,ml.g5=8"',
+  )
+  .transform((list) => list.split(',').map((item) => item.trim().split('=') as [string, string]))
+  .refine((pairs) => new Set(pairs.map(([name]) => name)).size === pairs.length, {
+    message: 'has an instance type twice',
+  })
+  .transform((pairs): InstanceCaps => Object.fromEntries(pairs.map(([name, cap]) => [name, Number(cap)])));
+
 const roles = z
   .string()
   .regex(/^(main|local)(,(main|local))*$/, 'must be "main", "local" or "main,local"')
@@ -40,6 +53,7 @@ const environment = z.object({
   SLUICE_STORAGE: z.string().min(1).optional(),
   SLUICE_TASK_QUEUE: z.string().min(1).default('sluice'),
   SLUICE_QUEUES: roles,
+  SLUICE_INSTANCE_CAPS: caps.optional(),
   SLUICE_PROCESS_ISOLATION: z.enum(['auto', 'namespaces', 'none']).default('auto'),
   SLUICE_LOCAL_ENGINE: z.enum(['auto', 'container', 'process']).default('auto'),
   SLUICE_BASE_IMAGE: z.string().min(1).optional(),
@@ -101,6 +115,8 @@ export interface Config {
   taskQueue: string;
   /** What the worker is for: runs and jobs of SageMaker; runs on this machine and their jobs. */
   queues: { main: boolean; local: boolean };
+  /** Instances of SageMaker that runs may use at once, by type or family. */
+  instanceCaps: InstanceCaps;
   /** Which version of which deployment this worker is, for Temporal's worker versioning. Null: it takes part in none. */
   version: { deploymentName: string; buildId: string } | null;
   /** Where local jobs run; `auto`: in containers, if an engine answers. */
@@ -162,6 +178,7 @@ export function readConfig(
     jobsFolder: join(home, 'jobs'),
     taskQueue: settings.SLUICE_TASK_QUEUE,
     queues: settings.SLUICE_QUEUES,
+    instanceCaps: settings.SLUICE_INSTANCE_CAPS ?? {},
     version: versionOf(settings),
     localEngine: settings.SLUICE_LOCAL_ENGINE,
     baseImage: settings.SLUICE_BASE_IMAGE ?? null,

@@ -247,6 +247,7 @@ function createDependencies(
     hasSearchAttributes,
     findInput: (what, location) =>
       findInRoots(what, location, config.root, [config.root, config.storageFolder]),
+    instanceCaps: config.instanceCaps,
     ...cloud,
     repackModel: async (model, session, signal) => {
       if (session !== null) return cloud.repackModel(model, session, signal);

@@ -75,6 +75,7 @@ describe('a variable', () => {
     const env = {
       SLUICE_TASK_QUEUE: 'mine',
       SLUICE_QUEUES: 'local',
+      SLUICE_INSTANCE_CAPS: 'ml.p4d.24xlarge=2, ml.g5=8',
       TEMPORAL_DEPLOYMENT_NAME: 'sluice',
       TEMPORAL_WORKER_BUILD_ID: '1.2',
       SLUICE_PROCESS_ISOLATION: 'none',
@@ -91,6 +92,7 @@ describe('a variable', () => {
     expect(read(env)).toMatchObject({
       taskQueue: 'mine',
       queues: { main: false, local: true },
+      instanceCaps: { 'ml.p4d.24xlarge': 2, 'ml.g5': 8 },
       version: { deploymentName: 'sluice', buildId: '1.2' },
       isolation: 'none',
       localSlots: 3,
@@ -113,6 +115,11 @@ describe('a variable', () => {
     ['SLUICE_QUEUES', ''],
     ['SLUICE_QUEUES', 'main,other'],
     ['SLUICE_PROCESS_ISOLATION', 'yes'],
+    ['SLUICE_INSTANCE_CAPS', ''],
+    ['SLUICE_INSTANCE_CAPS', 'ml.g5'],
+    ['SLUICE_INSTANCE_CAPS', 'ml.g5=0'],
+    ['SLUICE_INSTANCE_CAPS', 'p4d=1'],
+    ['SLUICE_INSTANCE_CAPS', 'ml.g5=1,ml.g5=2'],
     ['SLUICE_LOCAL_SLOTS', '0'],
     ['SLUICE_LOCAL_SLOTS', '-1'],
     ['SLUICE_LOCAL_SLOTS', '1.5'],

@@ -1,6 +1,7 @@
 import type { Framework } from '../core/pipeline.ts';
 import type { Engine } from '../engines/engine.ts';
 import type { SweepOptions, SweepReport } from '../core/sweep.ts';
+import type { InstanceCaps } from '../core/instance-slots.ts';
 import type { Notifier } from '../notify/notifier.ts';
 import type { Registry } from '../registry/registry.ts';
 import type { ResolvedSession, SessionSettings } from '../core/session.ts';
@@ -33,6 +34,8 @@ export interface Dependencies {
   frameworkImage(framework: Framework, region: string): string;
   /** The path of a copy on this machine of what an s3:// URI names, made once for the same content. */
   fetchToLocal(uri: string, session: ResolvedSession | null, signal: AbortSignal): Promise<string>;
+  /** How many instances of a type may be used at once. */
+  instanceCaps: InstanceCaps;
   notifier: Notifier;
   /** The Web UI of the server, without a slash at its end; null if it is not known. */
   uiUrl: string | null;

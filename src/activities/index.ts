@@ -7,6 +7,12 @@ import type { Dependencies } from './dependencies.ts';
 import { translateFailures } from './failures.ts';
 import { hashInput } from './hash-input.ts';
 import { withHeartbeats, type Tell } from './heartbeats.ts';
+import {
+  findClosedRuns,
+  requestInstances,
+  type RequestSlotInput,
+  type RunOfClaim,
+} from './instance-slots.ts';
 import { loadPipeline } from './load-pipeline.ts';
 import { notify, type NotifyInput } from './notify.ts';
 import { prepareRun, type PrepareInput } from './prepare-run.ts';
@@ -46,6 +52,8 @@ export function createActivities(deps: Dependencies) {
     notifyAccepted: tell,
     /** For runs that end before they were prepared. */
     hasSearchAttributes: activity(() => deps.hasSearchAttributes()),
+    requestInstances: activity((input: RequestSlotInput) => requestInstances(input)),
+    findClosedRuns: activity((input: RunOfClaim[]) => findClosedRuns(input)),
     /** Clean-up after a step that ended while its activity could not see to its job. */
     stopJob: activity(async (input: StopInput) => stopJob(engineOf(deps, input), input)),
   };

@@ -1,5 +1,6 @@
 import { Context } from '@temporalio/activity';
 import { SluiceError } from '../core/errors.ts';
+import { capFor, countOf, type StepCaps } from '../core/instance-slots.ts';
 import { modesOf, stepMode } from '../core/parse-pipeline.ts';
 import {
   evaluateJob,
@@ -35,6 +36,8 @@ export interface PreparedRun {
   host: string;
   /** The engine of every step that runs a job. */
   engines: Partial<Record<JobStep, Engine['name']>>;
+  /** What the jobs of SageMaker use of instance types that are capped. */
+  caps?: StepCaps;
   /** Whether this namespace has Sluice's search attributes. */
   searchAttributes: boolean;
 }
@@ -69,6 +72,7 @@ export async function prepareRun(
     servingImages: Object.fromEntries(modelModes(pipeline).map((mode) => [mode, image('train', mode)])),
     runUri: `${storageOf(deps, session).rootUri}/runs/${pipeline.name}/${runId}`,
   };
+  const caps = capsOf(deps, pipeline);
   checkEngines(engines, { pipeline, sources, tags: {}, session, attempts: {} });
   return {
     sources,
@@ -77,6 +81,7 @@ export async function prepareRun(
     codeSha256: snapshot.sha256,
     data: input.content && { uri: input.uri, ...input.content },
     engines: Object.fromEntries(Object.entries(engines).map(([step, engine]) => [step, engine.name])),
+    ...(Object.keys(caps).length > 0 && { caps }),
     searchAttributes: await deps.hasSearchAttributes(),
   };
 }
@@ -120,6 +125,24 @@ async function chooseEngines(
     engines[step] = engine;
   }
   return engines;
+}
+
+/** Jobs of this machine have no instances. @throws SluiceError `Unsupported` if a step could never have what it needs. */
+function capsOf({ instanceCaps }: Dependencies, pipeline: Pipeline): StepCaps {
+  const caps: StepCaps = {};
+  for (const step of stepsOf(pipeline).filter((name) => stepMode(pipeline, name) === 'sagemaker')) {
+    const instanceType = pipeline.steps[step]?.instanceType ?? '';
+    const cap = capFor(instanceCaps, instanceType);
+    if (cap === null) continue;
+    const count = countOf(pipeline, step);
+    if (count > cap.cap)
+      throw new SluiceError(
+        'Unsupported',
+        `steps.${step}: it needs ${count} instances of ${instanceType}; the worker's SLUICE_INSTANCE_CAPS allows ${cap.cap} of ${cap.instances}`,
+      );
+    caps[step] = cap;
+  }
+  return caps;
 }
 
 async function putCodeAside(

@@ -14,12 +14,18 @@ import type { LocalInputs } from './local-inputs.ts';
 export interface GivenPipeline extends ParsedPipeline {
   /** As it stands in the file: what the workflow gets. */
   file: Record<string, Json>;
-  overrides: { executionMode?: string; scheduledTime?: string; parameters: Record<string, Scalar> };
+  overrides: {
+    executionMode?: string;
+    priority?: number;
+    scheduledTime?: string;
+    parameters: Record<string, Scalar>;
+  };
 }
 
 interface Given {
   param?: readonly string[] | undefined;
   mode?: string | undefined;
+  priority?: string | undefined;
   scheduledTime?: string | undefined;
 }
 
@@ -37,6 +43,7 @@ export async function readPipeline(path: string, given: Given, inputs: LocalInpu
   const execution = executionFor(given.scheduledTime);
   const others = {
     ...(given.mode !== undefined && { executionMode: given.mode }),
+    ...(given.priority !== undefined && { priority: Number(given.priority) }),
     ...(given.scheduledTime !== undefined && { scheduledTime: given.scheduledTime }),
   };
   // Once as it was given: nothing is uploaded for a run that can't be started.

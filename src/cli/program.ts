@@ -22,7 +22,7 @@ export function createProgram(exitWith: (code: number) => void): Command {
   addRuns(program, exitCode);
   addFiles(program, exitCode);
   addSweep(program, exitCode);
-  addSchedules(program, exitCode, () => [mode(), parameters()]);
+  addSchedules(program, exitCode, () => [mode(), parameters(), priority()]);
   return program;
 }
 
@@ -33,6 +33,14 @@ const parameters = () =>
   );
 const mode = () =>
   new Option('--mode <mode>', "overrides the file's executionMode").choices(['local', 'sagemaker']);
+const priority = () =>
+  new Option('--priority <number>', 'whose turn it is where runs wait: 1 goes first, 5 last').choices([
+    '1',
+    '2',
+    '3',
+    '4',
+    '5',
+  ]);
 const scheduledTime = () =>
   new Option('--scheduled-time <time>', 'Execution.ScheduledTime, as in 2026-11-28T03:00:00Z; default: now');
 const json = () => new Option('--json', 'one JSON object on stdout, and nothing else');
@@ -116,6 +124,7 @@ function addRuns(program: Command, exitCode: (code: ExitCode) => void): void {
     .argument('<file>', 'the pipeline file (JSON)')
     .addOption(mode())
     .addOption(parameters())
+    .addOption(priority())
     .addOption(json())
     .addOption(scheduledTime())
     .option('--detach', 'starts it and returns; needs a server that stays')

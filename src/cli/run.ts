@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { WorkflowExecutionAlreadyStartedError } from '@temporalio/client';
 import { readConfig, type Config } from '../config.ts';
+import { priorityOf } from '../core/priority.ts';
 import { newReport } from '../core/run-report.ts';
 import { workflowType, type RunReport } from '../core/run.ts';
 import { createFileStorage } from '../storage/file-storage.ts';
@@ -19,6 +20,7 @@ import { findServer, isLasting, runPage } from './server/session.ts';
 interface RunOptions {
   mode?: string;
   param?: string[];
+  priority?: string;
   scheduledTime?: string;
   json?: true;
   detach?: true;
@@ -105,6 +107,7 @@ async function startRun(
         taskQueue: config.taskQueue,
         workflowId,
         args: [{ pipeline: given.file, ...given.overrides }],
+        priority: priorityOf(pipeline),
         workflowIdConflictPolicy: again ? 'USE_EXISTING' : 'FAIL',
         staticSummary: `${pipeline.name} (${pipeline.executionMode})`.slice(0, 150),
         staticDetails: parameterTable(given),

@@ -52,6 +52,13 @@ export const executionMode = z
   .enum(['local', 'sagemaker'])
   .describe('Where jobs run: on this machine, or as SageMaker jobs.');
 
+export const priority = z
+  .int()
+  .min(1)
+  .max(5)
+  .optional()
+  .describe('Whose turn it is where runs wait: 1 goes first, 5 last. Default: 3, or that of the workflow.');
+
 /** The framework images that Sluice brings, with the versions of SageMaker's own images. */
 const frameworks = { sklearn: '1.2-1', xgboost: '1.7-1' } as const;
 export const framework = z

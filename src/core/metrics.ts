@@ -23,8 +23,14 @@ export const metrics = {
   sluice_step_seconds: {
     kind: 'histogram',
     labels: ['pipeline', 'step', 'engine', 'status'],
-    description: 'Steps, from scheduling to end, waiting included',
+    description: 'Steps, from scheduling to end, waiting for a worker included',
     buckets: [1, 5, 15, 60, 300, 900, 3600, 14_400, 43_200, 86_400, 172_800],
+  },
+  sluice_instance_wait_seconds: {
+    kind: 'histogram',
+    labels: ['pipeline', 'step', 'instances'],
+    description: 'How long steps waited for instances of a type that is capped',
+    buckets: [1, 60, 300, 900, 3600, 14_400, 43_200, 86_400, 172_800],
   },
   sluice_jobs_started: {
     kind: 'counter',

@@ -18,6 +18,7 @@ export interface Overrides {
   executionMode?: unknown;
   session?: unknown;
   parameters?: unknown;
+  priority?: unknown;
   /** Instead of `condition.onRejected`. */
   onRejected?: unknown;
 }
@@ -78,10 +79,10 @@ function pipelineName(written: unknown, scope: Scope): string | undefined {
   return typeof value === 'string' ? value : undefined;
 }
 
-/** The mode as a whole, of the session each key. */
+/** Mode and priority as a whole, of the session each key. */
 function override(
   file: Record<string, Json>,
-  { executionMode, session, onRejected }: Overrides,
+  { executionMode, session, priority, onRejected }: Overrides,
 ): Record<string, unknown> {
   const { steps } = file;
   return {
@@ -92,6 +93,7 @@ function override(
         steps: { ...steps, condition: { ...steps.condition, onRejected } },
       }),
     ...(executionMode !== undefined && { executionMode }),
+    ...(priority !== undefined && { priority }),
     ...(session !== undefined && {
       session: isObject(session) && isObject(file.session) ? { ...file.session, ...session } : session,
     }),

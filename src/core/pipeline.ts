@@ -176,6 +176,7 @@ export const pipelineSchema = z
     code: field.location.describe(
       'The folder of the scripts: a path relative to the root of the worker, or an s3:// URI.',
     ),
+    priority: field.priority,
     session: sessionSettings.optional(),
     vpc: field.vpc.optional(),
     kms: field.kms.optional(),

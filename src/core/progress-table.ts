@@ -1,9 +1,11 @@
 import { comparisons } from './gate.ts';
+import { waitingFor } from './instance-slots.ts';
 import { billing, remoteStatus, type RemoteJob } from './remote-job.ts';
 import type { RunReport, StepReport } from './run.ts';
 
 const marks: Record<StepReport['status'], string> = {
   pending: '·',
+  waiting: '⧗',
   running: '▶',
   succeeded: '✓',
   failed: '✗',
@@ -27,8 +29,9 @@ export function progressTable(report: RunReport): string {
   return paragraphs.join('\n\n');
 }
 
-function row({ name, status, engine, seconds }: StepReport): string {
-  const cells = [name, `${marks[status]} ${status}`, engine, seconds?.toFixed(1)];
+function row({ name, status, engine, seconds, waitsFor }: StepReport): string {
+  const what = status === 'waiting' && waitsFor ? ` ${waitingFor(waitsFor)}` : '';
+  const cells = [name, `${marks[status]} ${status}${what}`, engine, seconds?.toFixed(1)];
   return `| ${cells.map((cell) => inCell(cell ?? '')).join(' | ')} |`;
 }
 

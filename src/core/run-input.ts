@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { SluiceError } from './errors.ts';
-import { executionMode } from './fields.ts';
+import { executionMode, priority } from './fields.ts';
 import { parseTime } from './format-time.ts';
 import { parameterName } from './parameters.ts';
 import { maxPipelineBytes } from './pipeline.ts';
@@ -23,6 +23,7 @@ export const runInput = z.strictObject({
       'The pipeline itself, or where to read it: a path below the root of the worker, or an s3:// URI.',
     ),
   executionMode: executionMode.optional(),
+  priority,
   session: sessionSettings.optional().describe('Overrides keys of the session of the pipeline.'),
   parameters: z
     .record(

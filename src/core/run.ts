@@ -1,4 +1,5 @@
 import type { Comparison } from './gate.ts';
+import type { SlotsOfStep } from './instance-slots.ts';
 import type { RemoteJob } from './remote-job.ts';
 
 export const stepNames = [
@@ -13,7 +14,7 @@ export const stepNames = [
 ] as const;
 export type StepName = (typeof stepNames)[number];
 
-export type StepStatus = 'pending' | 'running' | 'succeeded' | 'failed' | 'canceled' | 'skipped';
+export type StepStatus = 'pending' | 'waiting' | 'running' | 'succeeded' | 'failed' | 'canceled' | 'skipped';
 
 export interface StepReport {
   name: StepName;
@@ -25,6 +26,8 @@ export interface StepReport {
   seconds: number | null;
   /** ISO 8601, UTC; null before the start. */
   startedAt: string | null;
+  /** While its status is `waiting`. */
+  waitsFor?: SlotsOfStep;
   /** Of jobs of SageMaker. */
   remote?: RemoteJob;
 }

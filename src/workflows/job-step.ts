@@ -13,6 +13,7 @@ import type { JobStep, Steps } from '../core/pipeline.ts';
 import { announcedJob, type RemoteJob } from '../core/remote-job.ts';
 import type { Run } from './open-run.ts';
 import { jobActivities, longActivities } from './proxies.ts';
+import { withSlot } from './step-slot.ts';
 
 /**
  * A step that runs a job, and another one for each failure that `jobRetries` of the step allows.
@@ -28,7 +29,11 @@ export async function runJobStep(run: Run, step: JobStep, request: () => JobRequ
   for (let attempt = 1; ; attempt++) {
     run.plan.attempts[step] = attempt;
     try {
-      return await runOneJob(run, step, request(), attempt);
+      const job = request();
+      const name = jobName(run.plan.pipeline.name, step, workflowInfo().runId, attempt);
+      return await withSlot(run, step, { name, kind: job.kind }, () =>
+        runOneJob(run, step, name, job, attempt),
+      );
     } catch (error) {
       const cause = retryableCause(error);
       if (cause === null || left[cause] === 0 || attempt === 9) throw error;
@@ -56,9 +61,14 @@ function retryableCause(error: unknown): RetryCause | null {
 }
 
 /** Under its name, on its engine, and not left behind whatever way the step ends. */
-async function runOneJob(run: Run, step: JobStep, request: JobRequest, attempt: number): Promise<JobResult> {
-  const { pipeline, session } = run.plan;
-  const name = jobName(pipeline.name, step, workflowInfo().runId, attempt);
+async function runOneJob(
+  run: Run,
+  step: JobStep,
+  name: string,
+  request: JobRequest,
+  attempt: number,
+): Promise<JobResult> {
+  const { session } = run.plan;
   const engine = engineOf(run, step);
   const announced =
     engine === 'sagemaker' && session !== null ? { remote: announcedJob(session, request.kind, name) } : {};
@@ -68,7 +78,10 @@ async function runOneJob(run: Run, step: JobStep, request: JobRequest, attempt: 
       const summary = summaryOf(run, step, engine);
       const activity = jobActivities(engine, request, run.prepared.host)[step];
       const input = { name, engine, request, session };
-      const result = await activity.executeWithOptions({ activityId, summary }, [input]);
+      const result = await activity.executeWithOptions(
+        { activityId, summary, priority: run.place.priority },
+        [input],
+      );
       tell(result.remote);
       return result;
     } catch (error) {

@@ -1,4 +1,4 @@
-import { defineSearchAttributeKey, SearchAttributeType } from '@temporalio/common';
+import { defineSearchAttributeKey, SearchAttributeType, type Priority } from '@temporalio/common';
 import { log, workflowInfo } from '@temporalio/workflow';
 import type { HashedInput } from '../activities/hash-input.ts';
 import type { PreparedRun } from '../activities/prepare-run.ts';
@@ -8,6 +8,7 @@ import { parseTime } from '../core/format-time.ts';
 import type { Rule } from '../core/gate.ts';
 import { modesOf, parsePipeline, type ParsedPipeline } from '../core/parse-pipeline.ts';
 import { gateRule } from '../core/pipeline.ts';
+import { priorityOf } from '../core/priority.ts';
 import type { StepPlan } from '../core/run-places.ts';
 import type { ResolvedSession } from '../core/session.ts';
 import { hostQueue, hostsQueue } from '../core/task-queues.ts';
@@ -16,18 +17,26 @@ import { parseRunInput } from '../core/run-input.ts';
 import { isCanceled, runFailure } from './failures.ts';
 import type { Progress } from './progress.ts';
 import { longActivities, shortActivities } from './proxies.ts';
+import { listenForGrants, type Grants } from './step-slot.ts';
 
 /** What the steps of one run share. */
 export interface Run {
   plan: StepPlan;
   parameters: Record<string, Scalar>;
   prepared: PreparedRun;
-  /** The task queue of what is short: where the run's data and jobs are, if on some machine. */
-  place: { taskQueue?: string };
+  place: Place;
   rule: Rule;
   progress: Progress;
+  grants: Grants;
   /** The hash of the input data, taken beside the jobs; null if nobody needs it or it could not be had. */
   data: Promise<HashedInput | null>;
+}
+
+/** Where what is short is done, and when its turn is. */
+interface Place {
+  /** Where the run's data and jobs are, if on some machine. */
+  taskQueue?: string;
+  priority: Priority;
 }
 
 interface ParsedInput extends ParsedPipeline {
@@ -58,15 +67,17 @@ function executionOf({ scheduledTime }: { scheduledTime?: string | undefined }):
 export async function openRun({ pipeline, parameters, rule }: ParsedInput, progress: Progress): Promise<Run> {
   const { namespace, workflowId, runId, taskQueue } = workflowInfo();
   const isBound = modesOf(pipeline).has('local');
+  const priority = priorityOf(pipeline);
   const prepared = await longActivities.prepareRun.executeWithOptions(
     {
       activityId: 'prepare',
       summary: 'check what is named, put code and data in place',
       ...(isBound && { taskQueue: hostsQueue(taskQueue) }),
+      priority,
     },
     [{ pipeline, runId }],
   );
-  const place = isBound ? { taskQueue: hostQueue(taskQueue, prepared.host) } : {};
+  const place = { ...(isBound && { taskQueue: hostQueue(taskQueue, prepared.host) }), priority };
   progress.index(prepared.searchAttributes);
   const tags = {
     'sluice:namespace': namespace,
@@ -86,6 +97,7 @@ export async function openRun({ pipeline, parameters, rule }: ParsedInput, progr
     place,
     rule,
     progress,
+    grants: listenForGrants(),
     data,
   };
 }

@@ -3,7 +3,6 @@ import {
   CancellationScope,
   ChildWorkflowFailure,
   condition,
-  continueAsNew,
   defineQuery,
   defineSignal,
   executeChild,
@@ -29,6 +28,7 @@ import {
 } from '../core/retraining.ts';
 import { statusQuery, type RunReport } from '../core/run.ts';
 import { verdict } from './failures.ts';
+import { renewIfDue } from './renewal.ts';
 import { trainingPipeline } from './training-pipeline.ts';
 
 const retrain = defineSignal<[unknown]>(retrainSignal);
@@ -44,9 +44,10 @@ export async function retraining(earlier?: RetrainingState): Promise<RetrainingS
   setHandler(retrain, (request) => take(state, request), { description: 'Asks for a run, with a reason.' });
   while (await hasWork(state)) {
     await sleepIfAny(waitMs(state, Date.now()));
+    // Before a run: it ends on the version that its parent is on when it begins.
+    await renewIfDue<typeof retraining>(state);
     const next = begin(state, Date.now());
     if (next !== null) await run(state, next);
-    if (workflowInfo().continueAsNewSuggested) await continueAsNew<typeof retraining>(state);
   }
   if (state.runs.length === 0 && state.refused !== null)
     throw verdict(new SluiceError('InvalidInput', state.refused));

@@ -2,7 +2,7 @@ import { log, metricMeter, workflowInfo } from '@temporalio/workflow';
 import { measure, measureSigned } from '../core/metrics.ts';
 import type { RemoteJob } from '../core/remote-job.ts';
 import { runEnded, stepEnded, type RunEnded, type StepEnded } from '../core/run-events.ts';
-import type { RunReport } from '../core/run.ts';
+import type { RunReport, StepName } from '../core/run.ts';
 
 /** What a run tells its worker's metrics and log. In a replay both are silent, so that nothing is told twice. */
 
@@ -61,4 +61,9 @@ export function tellNotification({ pipeline }: RunReport, event: string, isDeliv
     event,
     result: isDelivered ? 'delivered' : 'failed',
   });
+}
+
+export function tellWait({ pipeline }: RunReport, step: StepName, instances: string, seconds: number): void {
+  const labels = { pipeline: pipeline ?? '', step, instances };
+  measure(metricMeter, 'sluice_instance_wait_seconds', seconds, labels);
 }

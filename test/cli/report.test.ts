@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { closedReport, exitCodeOfRun, jsonOf, type Ending } from '../../src/cli/run/report.ts';
 import { newReport, withStep } from '../../src/core/run-report.ts';
-import type { Outcome, RunReport } from '../../src/core/run.ts';
+import type { Outcome, RunReport, StepStatus } from '../../src/core/run.ts';
 
 const training: RunReport = {
   ...newReport(),
@@ -63,6 +63,21 @@ describe('jsonOf', () => {
       'modelPackage',
     ]);
     expect(Object.keys(body.steps[0]!)).toEqual(['name', 'status', 'engine', 'jobName', 'seconds']);
+  });
+
+  it('says what a step waits for while it does', () => {
+    const waitsFor = { instances: 'ml.p4d', cap: 2, slotsId: 's' };
+    const stepOf = (status: StepStatus) => {
+      const report = { ...training, ...withStep(training, 'train', { status, waitsFor }) };
+      return jsonOf(null, report).steps.find(({ name }) => name === 'train');
+    };
+    expect(stepOf('waiting')).toMatchObject({ waitsFor });
+    expect(stepOf('running')).not.toHaveProperty('waitsFor');
+    const [closed] = closedReport(
+      { ...newReport(), ...withStep(newReport(), 'preprocess', { status: 'waiting', waitsFor }) },
+      { kind: 'terminated', message: '' },
+    ).steps;
+    expect(closed?.status).toBe('canceled');
   });
 
   it('has what SageMaker says of a job, and what spot instances saved', () => {

@@ -187,6 +187,15 @@ describe('plainView', () => {
     ]);
   });
 
+  it('says once what a step waits for', () => {
+    const lines: string[] = [];
+    const view = plainView((line) => lines.push(line));
+    const waitsFor = { instances: 'ml.p4d', cap: 2, slotsId: 's' };
+    const waiting = { ...newReport(), ...withStep(newReport(), 'train', { status: 'waiting', waitsFor }) };
+    for (const place of ['2 of 2 in line', '1 of 1 in line']) view.show(waiting, new Map([['train', place]]));
+    expect(lines).toEqual(['train: waiting for ml.p4d, at most 2 at once']);
+  });
+
   it('tells what takes long when its kind changes, not each line of a build', () => {
     const lines: string[] = [];
     const view = plainView((line) => lines.push(line));

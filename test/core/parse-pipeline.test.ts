@@ -58,6 +58,16 @@ test('a run overrides the mode as a whole, of the session each key', () => {
   });
 });
 
+test('a run overrides the priority; there are five', () => {
+  const priorityOf = (file: Record<string, Json>, overrides = {}) =>
+    parsePipeline('f', smallPipeline(file), overrides).pipeline.priority;
+  expect(priorityOf({})).toBeUndefined();
+  expect(priorityOf({ priority: 2 })).toBe(2);
+  expect(priorityOf({ priority: 2 }, { priority: 5 })).toBe(5);
+  for (const priority of [0, 6, 1.5, 'high'])
+    expect(() => priorityOf({}, { priority }), String(priority)).toThrow('priority');
+});
+
 test.each([
   ['a region', { session: { region: 'Frankfurt' } }, 'session.region'],
   ['a role', { session: { role: 'arn:aws:iam::1:user/me' } }, 'session.role'],

@@ -2,10 +2,18 @@ import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { progressTable } from '../../src/core/progress-table.ts';
 import { newReport, withStep } from '../../src/core/run-report.ts';
-import type { RunReport } from '../../src/core/run.ts';
+import type { RunReport, StepReport } from '../../src/core/run.ts';
 
 const report = (changes: Partial<RunReport>): RunReport => ({ ...newReport(), ...changes });
 const metric = { name: 'mse', value: 4.5, comparison: 'lessThanOrEqualTo', threshold: 7 } as const;
+
+test('a step that waits for instances says for which', () => {
+  const waitsFor = { instances: 'ml.p4d', cap: 2, slotsId: 's' };
+  const shown = (change: Partial<StepReport>) =>
+    progressTable({ ...newReport(), ...withStep(newReport(), 'train', { waitsFor, ...change }) });
+  expect(shown({ status: 'waiting' })).toContain('| train | ⧗ waiting for ml.p4d, at most 2 at once |  |  |');
+  expect(shown({ status: 'running' })).toContain('| train | ▶ running |  |  |');
+});
 
 test('a run that was accepted is shown with everything it made', () => {
   const done = report({

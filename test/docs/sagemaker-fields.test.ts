@@ -26,6 +26,7 @@ const ours = new Set([
   'executionMode',
   'parameters',
   'code',
+  'priority',
   'session',
   'local',
 ]);

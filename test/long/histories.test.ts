@@ -5,6 +5,9 @@ import { join } from 'node:path';
 import type { WorkflowHandle } from '@temporalio/client';
 import { afterAll, beforeAll, beforeEach, expect, it } from 'vitest';
 import type { Json } from '../../src/core/expressions.ts';
+import { slotsId } from '../../src/core/instance-slots.ts';
+import type { RunReport } from '../../src/core/run.ts';
+import type { Life } from '../../src/emulator/script.ts';
 import { useAwsSettings, withoutAwsSettings } from '../support/aws-env.ts';
 import { openCloudStage, smallScript, type CloudStage } from '../support/cloud-stage.ts';
 import { folderPerTest } from '../support/folders.ts';
@@ -29,8 +32,9 @@ import { startReceiver } from '../support/world.ts';
 
 withoutAwsSettings(folderPerTest());
 
-/** `npm run histories` records for test/fixtures/histories; else it is only shown that they can be recorded. */
-const keep = process.env.SLUICE_RECORD_HISTORIES === '1';
+/** What `npm run histories` records for test/fixtures/histories: `all`, or kinds. Else it is only shown that they can be recorded. */
+const { SLUICE_RECORD_HISTORIES: wanted } = process.env;
+const recorded = kindNames.filter((kind) => (wanted ?? 'all') === 'all' || wanted?.split(',').includes(kind));
 
 describeS3('the histories of test/workflows/replay.test.ts', () => {
   let stage: CloudStage;
@@ -46,7 +50,7 @@ describeS3('the histories of test/workflows/replay.test.ts', () => {
     shell = await makeShellRoot(stage.folder);
     full = await makeLedgerRoot(stage.folder, await openFileLedger(join(stage.folder, 'ledger.txt')));
     receiver = await startReceiver();
-    worker = await stage.startWorker();
+    worker = await startWorker();
     folder = await mkdtemp(join(tmpdir(), 'sluice-recorded-'));
   });
   beforeEach(async () => {
@@ -59,6 +63,7 @@ describeS3('the histories of test/workflows/replay.test.ts', () => {
     await rm(folder, { recursive: true, force: true });
   });
 
+  const startWorker = () => stage.startWorker({ SLUICE_INSTANCE_CAPS: 'ml.p4d=1' });
   const startAny = (type: string, input: unknown): Promise<WorkflowHandle> =>
     stage.client.workflow.start(type, {
       taskQueue: 'sluice',
@@ -89,6 +94,19 @@ describeS3('the histories of test/workflows/replay.test.ts', () => {
   const online = (steps: Record<string, Json> = {}) =>
     start(smallPipeline({}, steps), { executionMode: 'sagemaker' });
 
+  /** A run that has the one instance that it may, or waits for it. @param life - of its training, if it is to have it. */
+  const capped = async (life?: Life) => {
+    const { jobs = [] } = await smallScript(6);
+    const training = { job: 'small-train-*', times: 1, life: life ?? {} };
+    if (life) stage.emulator.emulator.setScript({ jobs: [training, ...jobs] });
+    const run = await online({ train: { script: 'train.py', instanceType: 'ml.p4d.24xlarge' } });
+    const status = async () =>
+      (await run.query<RunReport>('status')).steps.find(({ name }) => name === 'train')?.status;
+    await until(async () => (await status()) === (life ? 'running' : 'waiting'));
+    const id = slotsId('sluice', 'ml.p4d', { region: 'us-east-1', accountId: '123456789012' });
+    return { run, slots: stage.client.workflow.getHandle(id) };
+  };
+
   const record: Record<Kind, () => Promise<WorkflowHandle>> = {
     accepted: async () => {
       const steps = { ...(full.steps as Record<string, Json>), ...notify('accepted', 'recovered') };
@@ -113,7 +131,7 @@ describeS3('the histories of test/workflows/replay.test.ts', () => {
       await until(() => hasSeenCancellation(handle));
       await worker.kill();
       await until(() => hasTimedOut(handle));
-      worker = await stage.startWorker();
+      worker = await startWorker();
       return closed(handle);
     },
     terminated: async () => {
@@ -125,7 +143,7 @@ describeS3('the histories of test/workflows/replay.test.ts', () => {
     adopted: async () => {
       const { handle, letGo } = await training('held');
       await worker.kill();
-      worker = await stage.startWorker();
+      worker = await startWorker();
       await until(async () =>
         ((await handle.describe()).raw.pendingActivities ?? []).some(({ attempt }) => (attempt ?? 1) > 1),
       );
@@ -194,6 +212,28 @@ describeS3('the histories of test/workflows/replay.test.ts', () => {
       >;
       return closed(await online({ evaluate: { ...evaluate, executionMode: 'local' } }));
     },
+    capped: async () => {
+      const { run: holding } = await capped({ runningSeconds: 1_000_000 });
+      const { run } = await capped();
+      await holding.cancel();
+      return closed(run);
+    },
+    'capped-canceled': async () => {
+      const { run: holding } = await capped({ runningSeconds: 1_000_000 });
+      const { run } = await capped();
+      await run.cancel();
+      await closed(run);
+      await holding.cancel();
+      await closed(holding);
+      return run;
+    },
+    'instance-slots': async () => {
+      const { run: holding, slots } = await capped({ runningSeconds: 1_000_000 });
+      const { run } = await capped();
+      await holding.terminate();
+      await closed(run);
+      return closed(slots);
+    },
     retraining: async () => {
       const request = (reason: string) => ({
         reason,
@@ -212,7 +252,7 @@ describeS3('the histories of test/workflows/replay.test.ts', () => {
     sweep: async () => closed(await startAny('sweep', {})),
   };
 
-  it.each(kindNames)('has the kind %s', async (kind) => {
+  it.each(recorded)('has the kind %s', async (kind) => {
     const handle = await record[kind]();
     const history = neutral(await handle.fetchHistory(), stage.folder);
     writeHistory(folder, kind, history);
@@ -224,13 +264,10 @@ describeS3('the histories of test/workflows/replay.test.ts', () => {
     await closed(handle);
   });
 
-  it('has all of them', async () => {
-    const recorded = readHistories(folder);
-    expect([...recorded.keys()].sort()).toEqual([...kindNames].sort());
-    if (!keep) return;
-    await rm(historiesFolder, { recursive: true, force: true });
-    for (const kind of kindNames) writeHistory(historiesFolder, kind, recorded.get(kind)!);
-    console.log(`wrote ${kindNames.length} histories to ${historiesFolder}`);
+  it.runIf(wanted)('are kept', async () => {
+    if (wanted === 'all') await rm(historiesFolder, { recursive: true, force: true });
+    for (const [kind, history] of readHistories(folder)) writeHistory(historiesFolder, kind as Kind, history);
+    console.log(`wrote ${recorded.length} histories to ${historiesFolder}`);
   });
 });
 

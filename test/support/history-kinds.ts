@@ -56,6 +56,16 @@ export const kinds = {
   sagemaker: accepted(),
   retried: accepted(({ activities, has }) => activities.includes('train-2') && has('TIMER_FIRED')),
   'mixed-modes': accepted(),
+  capped: accepted(({ activities, has }) => activities.includes('train-instances') && has('TIMER_STARTED')),
+  'capped-canceled': ofRun(
+    ({ closed, activities }) =>
+      closed === 'CANCELED' && activities.includes('train-instances') && !activities.includes('train'),
+  ),
+  'instance-slots': ({ workflow, closed, activities }) =>
+    workflow === 'instanceSlots' &&
+    closed === 'COMPLETED' &&
+    activities.includes('find-closed-runs') &&
+    activities.some((id) => id.startsWith('stop-')),
   retraining: ({ workflow, closed, has }) =>
     workflow === 'retraining' && closed === 'COMPLETED' && has('CHILD_WORKFLOW_EXECUTION_COMPLETED'),
   sweep: ({ workflow, closed }) => workflow === 'sweep' && closed === 'COMPLETED',

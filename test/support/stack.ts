@@ -56,6 +56,8 @@ export async function startServer(options: {
       ...['--db-filename', options.dbFile, '--log-level', 'error', ...attributes],
       ...['--sqlite-pragma', 'journal_mode=wal', '--sqlite-pragma', 'synchronous=normal'],
       ...['--dynamic-config-value', 'history.transferProcessorMaxPollRPS=1000'],
+      ...['--dynamic-config-value', 'matching.numTaskqueueReadPartitions=1'],
+      ...['--dynamic-config-value', 'matching.numTaskqueueWritePartitions=1'],
     ],
     { stdio: ['ignore', 'ignore', 'pipe'] },
   );

@@ -4,8 +4,8 @@ import { SearchAttributeType, defineSearchAttributeKey } from '@temporalio/commo
 import { searchAttributes } from '../../src/core/run.ts';
 import { temporalCli } from './toolchain.ts';
 
-/** A real Temporal server with Sluice's search attributes, for one test file. */
-export async function startTemporal(): Promise<TestWorkflowEnvironment> {
+/** A real Temporal server with Sluice's search attributes, for one test file. @param dynamicConfig - of the server, as `key=value`. */
+export async function startTemporal(...dynamicConfig: readonly string[]): Promise<TestWorkflowEnvironment> {
   Runtime.install({
     // Runs that fail on purpose are no news here; anything else is.
     logger: new DefaultLogger('ERROR', ({ message, meta }) => {
@@ -24,7 +24,10 @@ export async function startTemporal(): Promise<TestWorkflowEnvironment> {
         defineSearchAttributeKey(searchAttributes.outcome, SearchAttributeType.KEYWORD),
         defineSearchAttributeKey(searchAttributes.metricValue, SearchAttributeType.DOUBLE),
       ],
-      extraArgs: ['--dynamic-config-value', 'history.transferProcessorMaxPollRPS=1000'],
+      extraArgs: ['history.transferProcessorMaxPollRPS=1000', ...dynamicConfig].flatMap((setting) => [
+        '--dynamic-config-value',
+        setting,
+      ]),
     },
   });
 }

@@ -51,6 +51,7 @@ export function makeDependencies(root: string, engine: Engine, registered = true
       sns: createSnsNotifier(createSnsApi()),
       email: createEmailNotifier({ smtpUrl: null, from: null, readSecret }),
     }),
+    instanceCaps: {},
     uiUrl: 'http://ui.example',
     hasSearchAttributes: () => Promise.resolve(registered),
     findInput: (what, location) => findInRoots(what, location, root, [root, storageFolder]),

@@ -119,6 +119,9 @@ function serverArguments(
     ...['--sqlite-pragma', 'journal_mode=wal', '--sqlite-pragma', 'synchronous=normal'],
     // The default makes every step wait up to 50 ms.
     ...['--dynamic-config-value', 'history.transferProcessorMaxPollRPS=1000'],
+    // Priorities hold within a partition of a task queue, of which there are four by default.
+    ...['--dynamic-config-value', 'matching.numTaskqueueReadPartitions=1'],
+    ...['--dynamic-config-value', 'matching.numTaskqueueWritePartitions=1'],
   ];
 }
 

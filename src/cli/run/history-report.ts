@@ -2,6 +2,7 @@ import type { Client } from '@temporalio/client';
 import type { Json } from '../../core/expressions.ts';
 import { decide, type Reading, type Rule } from '../../core/gate.ts';
 import type { JobKind } from '../../core/jobs.ts';
+import type { Claim } from '../../core/instance-slots.ts';
 import { gateRule, type Pipeline } from '../../core/pipeline.ts';
 import { announcedJob, remoteJob } from '../../core/remote-job.ts';
 import { decided, newReport, opened, withStep } from '../../core/run-report.ts';
@@ -33,6 +34,9 @@ interface Input {
   name?: string;
   engine?: string;
   session?: ResolvedSession | null;
+  /** Of a request for instances of a type that is capped. */
+  claim?: Claim;
+  slotsId?: string;
   request?: { kind: JobKind; body: { TransformOutput?: { S3OutputPath: string } } };
 }
 
@@ -81,6 +85,15 @@ export async function reportFromHistory(client: Client, { workflowId, runId }: R
 }
 
 function startOf(report: RunReport, { type, input, startedAt }: Begun): Partial<RunReport> {
+  if (type === 'requestInstances' && input?.claim && input.slotsId !== undefined) {
+    const { step, job, instances, cap } = input.claim;
+    return withStep(report, step, {
+      status: 'waiting',
+      startedAt: new Date(startedAt).toISOString(),
+      jobName: job,
+      waitsFor: { instances, cap, slotsId: input.slotsId },
+    });
+  }
   const step = steps[type];
   if (step === undefined) return {};
   const { engine = null, name = null, session, request } = input ?? {};

@@ -1,8 +1,9 @@
 import type { Client } from '@temporalio/client';
 import { z } from 'zod';
+import { placeInLine, type SlotsState } from '../../core/instance-slots.ts';
 import { remoteJob } from '../../core/remote-job.ts';
 import { withStep } from '../../core/run-report.ts';
-import { stepNames, type RunReport } from '../../core/run.ts';
+import { statusQuery, stepNames, type RunReport } from '../../core/run.ts';
 import { decodeAll } from './payloads.ts';
 import type { RunRef } from './report.ts';
 
@@ -34,6 +35,7 @@ export async function readNews(
   const isBefore = report.outcome === 'running' && report.steps.every(({ startedAt }) => startedAt === null);
   const phases = new Map<string, string>();
   const latest = { ...report };
+  for (const [step, place] of await placesInLine(client, report)) phases.set(step, place);
   if (running.size === 0 && !isBefore) return { phases, report: latest };
   const { raw } = await client.workflow.getHandle(workflowId, runId).describe();
   for (const { activityId, activityType, attempt, heartbeatDetails, lastFailure } of raw.pendingActivities ??
@@ -51,6 +53,18 @@ export async function readNews(
     if (told?.remote && name) Object.assign(latest, withStep(latest, name, { remote: told.remote }));
   }
   return { phases, report: latest };
+}
+
+/** Where steps stand that wait for instances of a type that is capped. */
+async function placesInLine(client: Client, { steps }: RunReport): Promise<[string, string][]> {
+  const places: [string, string][] = [];
+  for (const { name, status, waitsFor, jobName } of steps) {
+    if (status !== 'waiting' || !waitsFor || jobName === null) continue;
+    const slots = await client.workflow.getHandle(waitsFor.slotsId).query<SlotsState>(statusQuery);
+    const place = placeInLine(slots, jobName);
+    if (place !== null) places.push([name, place]);
+  }
+  return places;
 }
 
 const afterFailure = (message: string | null | undefined) => (message ? `, after: ${message}` : '');

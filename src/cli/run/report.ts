@@ -41,7 +41,11 @@ function broughtToEnd(
   failure: RunReport['failure'] = report.failure,
 ): RunReport {
   const status = (step: StepReport): StepReport['status'] =>
-    step.status === 'running' ? 'canceled' : step.status === 'pending' ? 'skipped' : step.status;
+    step.status === 'running' || step.status === 'waiting'
+      ? 'canceled'
+      : step.status === 'pending'
+        ? 'skipped'
+        : step.status;
   return {
     ...report,
     outcome,
@@ -89,7 +93,7 @@ export function jsonOf(run: RunRef | null, report: RunReport) {
 }
 
 /** Jobs of SageMaker have one key more. */
-function stepJson({ name, status, engine, jobName, seconds, remote }: StepReport) {
+function stepJson({ name, status, engine, jobName, seconds, waitsFor, remote }: StepReport) {
   const saved = remote && spotSavings(remote);
   return {
     name,
@@ -97,6 +101,7 @@ function stepJson({ name, status, engine, jobName, seconds, remote }: StepReport
     engine,
     jobName,
     seconds,
+    ...(status === 'waiting' && waitsFor && { waitsFor }),
     ...(remote && {
       remote: {
         arn: remote.arn,

@@ -1,6 +1,7 @@
 import { createLogUpdate } from 'log-update';
 import pc from 'picocolors';
 import { comparisons } from '../../core/gate.ts';
+import { waitingFor } from '../../core/instance-slots.ts';
 import { billing, remoteStatus } from '../../core/remote-job.ts';
 import type { RunReport, StepReport } from '../../core/run.ts';
 import { alignColumns, printable, type Tell } from '../output.ts';
@@ -48,7 +49,8 @@ export function plainView(write: (line: string) => void): View {
 const usual = new Set(['starting', 'preparing', 'running']);
 
 /** What a log should tell of a step besides its state; empty for most. */
-function lengthy({ name, status }: StepReport, phases: Phases): string {
+function lengthy({ name, status, waitsFor }: StepReport, phases: Phases): string {
+  if (status === 'waiting') return waitsFor ? waitingFor(waitsFor) : '';
   const phase = phases.get(name) ?? '';
   return status !== 'running' || usual.has(phase) ? '' : phase;
 }
@@ -57,7 +59,8 @@ function plainLine(step: StepReport, report: RunReport, phase: string): string {
   const engine = step.engine === null ? '' : ` (${step.engine}, ${step.jobName ?? ''})`;
   const took = step.seconds === null ? engine : ` in ${step.seconds.toFixed(1)} s`;
   const gate = step.name === 'condition' && step.status === 'succeeded' ? `: ${gateLine(report)}` : '';
-  return `${step.name}: ${step.status}${took}${gate}${phase && `: ${phase}`}`;
+  const what = phase && (step.status === 'waiting' ? ` ${phase}` : `: ${phase}`);
+  return `${step.name}: ${step.status}${took}${gate}${what}`;
 }
 
 function liveView(stream: NodeJS.WriteStream): View {
@@ -92,6 +95,7 @@ function liveView(stream: NodeJS.WriteStream): View {
 const colors = process.stdout.isTTY && pc.isColorSupported ? pc : pc.createColors(false);
 const marks: Record<StepReport['status'], string> = {
   pending: colors.dim('·'),
+  waiting: colors.yellow('⧗'),
   running: colors.cyan('▶'),
   succeeded: colors.green('✓'),
   failed: colors.red('✗'),
@@ -121,15 +125,16 @@ export function tableOf(report: RunReport, now: number, phases: Phases): string[
 }
 
 /** What is being done; of a job of SageMaker that is over, what it cost. */
-function lastCell({ name, status, remote }: StepReport, phases: Phases): string {
-  if (remote && status !== 'running') return billing(remote) || remoteStatus(remote);
+function lastCell({ name, status, remote, waitsFor }: StepReport, phases: Phases): string {
   const phase = phases.get(name);
+  if (status === 'waiting' && waitsFor) return [waitingFor(waitsFor), ...(phase ? [phase] : [])].join(': ');
+  if (remote && status !== 'running') return billing(remote) || remoteStatus(remote);
   return status !== 'running' || phase === undefined || phase === 'running' ? '' : phase;
 }
 
 function elapsed({ seconds, startedAt, status }: StepReport, now: number): string {
   if (seconds !== null) return `${seconds.toFixed(1)} s`;
-  if (status !== 'running' || startedAt === null) return '';
+  if (!['running', 'waiting'].includes(status) || startedAt === null) return '';
   return `${Math.max(0, (now - Date.parse(startedAt)) / 1000).toFixed(0)} s`;
 }
 

@@ -9,6 +9,7 @@ type Exit = (code: number | undefined) => void;
 export interface PipelineOptions {
   mode?: string;
   param?: string[];
+  priority?: string;
   byPath?: true;
 }
 

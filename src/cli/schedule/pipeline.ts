@@ -10,11 +10,12 @@ import type { PipelineOptions } from './commands.ts';
 
 /** What later runs are started with: the file as it is now, or where the worker reads it. */
 export async function laterRun(config: Config, file: string, options: PipelineOptions) {
+  const { mode, param, priority } = options;
   const inputs = createLocalInputs(
     config,
     uploader(createFileStorage(config.storageFolder, [config.root]), say),
   );
-  const given = await readPipeline(file, { mode: options.mode, param: options.param }, inputs);
+  const given = await readPipeline(file, { mode, param, priority }, inputs);
   const pipeline = options.byPath ? await pathBelowRoot(config, file) : given.file;
   const { name, executionMode } = given.pipeline;
   return { name, executionMode, input: { pipeline, ...given.overrides } };
