@@ -105,21 +105,21 @@ function variable(name: string, path: string, resolving: Resolving): Json {
 }
 
 function format(body: Json, path: string, resolving: Resolving): Json {
-  const fields = isFormat(body) ? resolve(body, path, resolving) : null;
-  if (fields === null || !isFormat(fields)) {
+  const fields = mayBeFormat(body) ? resolve(body, path, resolving) : null;
+  if (!isFormat(fields)) {
     const takes = '{"Time": …, "Format": string, "TimeZone"?: string, "AddDays"?: whole number}';
     return problem(resolving, path, `"Sluice:FormatTime" takes ${takes} and nothing else`);
   }
   const { Time, Format, TimeZone, AddDays } = fields;
   // It has been complained of already.
   if ([Time, Format, TimeZone, AddDays].includes(null)) return null;
-  const time = typeof Time === 'string' ? parseTime(Time) : null;
+  const time = Time === null ? null : parseTime(Time);
   if (time === null)
     return problem(resolving, path, `"Time" takes a time as in "2026-11-28T03:00:00Z", not ${excerpt(Time)}`);
   const options = {
-    format: Format as string,
-    timeZone: TimeZone as string | undefined,
-    addDays: AddDays as number | undefined,
+    format: Format ?? '',
+    timeZone: TimeZone ?? undefined,
+    addDays: AddDays ?? undefined,
   };
   const wrong = problemWithFormat(options);
   return wrong === null ? formatTime(time, options) : problem(resolving, path, wrong);
@@ -147,19 +147,31 @@ function isJoin(body: Json): body is { On: string; Values: Json[] } {
   );
 }
 
-type FormatBody = Record<string, Json> & { Time: Json; Format: Json; TimeZone?: Json; AddDays?: Json };
+/** A value that is null here has been complained of already. */
+interface FormatFields {
+  Time: string | null;
+  Format: string | null;
+  TimeZone?: string | null;
+  AddDays?: number | null;
+}
 
-/** Before and after its own expressions are resolved. */
-function isFormat(body: Json): body is FormatBody {
-  if (body === null || typeof body !== 'object' || Array.isArray(body)) return false;
-  const { Time, Format, TimeZone = '', AddDays = 0, ...others } = body;
-  const isText = (value: Json | undefined) => typeof value === 'string' || isExpression(value);
-  const isCount = (value: Json) =>
-    (Number.isInteger(value) && Math.abs(value as number) <= 36_600) || isExpression(value);
+/** Before its own expressions are resolved. */
+function mayBeFormat(body: Json): boolean {
   return (
-    Object.keys(others).length === 0 && isText(Time) && isText(Format) && isText(TimeZone) && isCount(AddDays)
+    body !== null &&
+    typeof body === 'object' &&
+    !Array.isArray(body) &&
+    !Object.values(body).includes(null) &&
+    Object.keys(body).every((name) => ['Time', 'Format', 'TimeZone', 'AddDays'].includes(name))
   );
 }
 
-/** Or what is left of one without a value. */
-const isExpression = (value: Json | undefined) => typeof value === 'object' && !Array.isArray(value);
+function isFormat(fields: Json): fields is FormatFields & Record<string, Json> {
+  if (fields === null || typeof fields !== 'object' || Array.isArray(fields)) return false;
+  const { Time, Format, TimeZone = null, AddDays = null } = fields;
+  const isText = (value: Json | undefined) => value === null || typeof value === 'string';
+  const isCount =
+    AddDays === null ||
+    (typeof AddDays === 'number' && Number.isInteger(AddDays) && Math.abs(AddDays) <= 36_600);
+  return isText(Time) && isText(Format) && isText(TimeZone) && isCount;
+}

@@ -96,6 +96,20 @@ test.each<[string, Json, string, string]>([
     '"TimeZone" is none that is known: "Mars/Base"',
   ],
   ['half a day', { a: time('%F', { AddDays: 0.5 }) }, 'a', '"Sluice:FormatTime" takes {"Time": …'],
+  [
+    'an expression that is none as a format',
+    { a: { 'Sluice:FormatTime': { Time: { Get: 'Execution.ScheduledTime' }, Format: { 'Std:join': 1 } } } },
+    'a',
+    '"Sluice:FormatTime" takes {"Time": …',
+  ],
+  [
+    'an expression that is none as days',
+    { a: time('%F', { AddDays: { get: 'x' } }) },
+    'a',
+    'takes {"Time": …',
+  ],
+  ['text as days', { a: time('%F', { AddDays: { Get: 'Parameters.text' } }) }, 'a', 'takes {"Time": …'],
+  ['no value at all', { a: time('%F', { TimeZone: null }) }, 'a', 'takes {"Time": …'],
   ['a time with another key', { a: time('%F', { Zone: 'UTC' }) }, 'a', 'and nothing else'],
   [
     'a time that is none',
