@@ -104,7 +104,9 @@ function engineOf(run: Run, step: JobStep): JobInput['engine'] {
 /** What fails here never hides why the step ended. */
 async function stopJob(run: Run, step: JobStep, ref: StopInput): Promise<RemoteJob | null> {
   try {
-    const options = { activityId: `stop-${ref.name}`, summary: ref.name, ...run.place };
+    // Any worker can stop a job of SageMaker, and that must not wait for a host.
+    const place = ref.engine === 'sagemaker' ? {} : run.place;
+    const options = { activityId: `stop-${ref.name}`, summary: ref.name, ...place };
     return await longActivities.stopJob.executeWithOptions(options, [ref]);
   } catch (error) {
     log.warn('the job could not be stopped', { step, job: ref.name, error });

@@ -1,5 +1,5 @@
 import { defineSearchAttributeKey, SearchAttributeType, type Priority } from '@temporalio/common';
-import { log, workflowInfo } from '@temporalio/workflow';
+import { log, workflowInfo, type ActivityOptions } from '@temporalio/workflow';
 import type { HashedInput } from '../activities/hash-input.ts';
 import type { PreparedRun } from '../activities/prepare-run.ts';
 import type { Execution } from '../core/execution.ts';
@@ -16,7 +16,7 @@ import { opened } from '../core/run-report.ts';
 import { parseRunInput } from '../core/run-input.ts';
 import { isCanceled, runFailure } from './failures.ts';
 import type { Progress } from './progress.ts';
-import { longActivities, shortActivities } from './proxies.ts';
+import { longActivities, patience, shortActivities } from './proxies.ts';
 import { listenForGrants, type Grants } from './step-slot.ts';
 
 /** What the steps of one run share. */
@@ -32,10 +32,8 @@ export interface Run {
   data: Promise<HashedInput | null>;
 }
 
-/** Where what is short is done, and when its turn is. */
-interface Place {
-  /** Where the run's data and jobs are, if on some machine. */
-  taskQueue?: string;
+/** Where what is short is done (on the machine of the run's data and jobs, if there is one), and when its turn is. */
+interface Place extends ActivityOptions {
   priority: Priority;
 }
 
@@ -72,12 +70,15 @@ export async function openRun({ pipeline, parameters, rule }: ParsedInput, progr
     {
       activityId: 'prepare',
       summary: 'check what is named, put code and data in place',
-      ...(isBound && { taskQueue: hostsQueue(taskQueue) }),
+      ...(isBound && { taskQueue: hostsQueue(taskQueue), ...patience }),
       priority,
     },
     [{ pipeline, runId }],
   );
-  const place = { ...(isBound && { taskQueue: hostQueue(taskQueue, prepared.host) }), priority };
+  const place = {
+    ...(isBound && { taskQueue: hostQueue(taskQueue, prepared.host), ...patience }),
+    priority,
+  };
   progress.index(prepared.searchAttributes);
   const tags = {
     'sluice:namespace': namespace,

@@ -35,6 +35,15 @@ export const longActivities = proxyActivities<Activities>({
 });
 
 /**
+ * For what only a host can do that may be away for as long as its repair takes: that is waited for. Attempts end as they would in the
+ * six hours above, at the longest interval.
+ */
+export const patience = {
+  scheduleToCloseTimeout: '30 days',
+  retry: { ...common.retry, maximumAttempts: 4000 },
+} satisfies ActivityOptions;
+
+/**
  * Activities that see a job to its end. The engine enforces the maximum run time; the time-out here is only the fence
  * behind it. Attempts are not limited: each worker that dies or is deployed uses one up.
  */
