@@ -1,11 +1,25 @@
+import { readdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { configDefaults, defineConfig } from 'vitest/config';
 
-const long = process.env.SLUICE_TEST_LONG === '1';
+/** `0` is `npm test`, `1` is `npm run test:long`; without it every file can be named. */
+const suite = process.env.SLUICE_TEST_LONG;
+
+/** What needs more than Node and Python (a container engine, an S3 server, clients of AWS) is a long test, wherever it stands. */
+const needsMore = readdirSync('test', { recursive: true, encoding: 'utf8' })
+  .filter((name) => name.endsWith('.test.ts'))
+  .map((name) => join('test', name))
+  .filter((file) =>
+    /from '.*\/support\/(docker|s3-server|aws-clients|podman|second-engine|compose)\.ts'/.test(
+      readFileSync(file, 'utf8'),
+    ),
+  );
+const long = ['test/long/**', ...needsMore];
 
 export default defineConfig({
   test: {
-    include: [long ? 'test/long/**/*.test.ts' : 'test/**/*.test.ts'],
-    exclude: [...configDefaults.exclude, ...(long ? [] : ['test/long/**'])],
+    include: suite === '1' ? ['test/long/**/*.test.ts', ...needsMore] : ['test/**/*.test.ts'],
+    exclude: [...configDefaults.exclude, ...(suite === '0' ? long : [])],
     globalSetup: 'test/support/global-setup.ts',
     pool: 'forks',
     // Many tests start servers, workers and jobs of their own: more at once only wait for each other.

@@ -10,7 +10,7 @@ import { testEnv } from './testing/environment.js';
 await runScript(async () => {
   // Without the S3 server there would be no runs on SageMaker among them.
   const kinds = process.argv.slice(2).join(',') || 'all';
-  const env = { ...testEnv(process.env, true), SLUICE_RECORD_HISTORIES: kinds, SLUICE_REQUIRE_S3: '1' };
+  const env = { ...testEnv(process.env, 'long'), SLUICE_RECORD_HISTORIES: kinds, SLUICE_REQUIRE_S3: '1' };
   await setup(undefined, { env });
   const vitest = join(projectRoot, 'node_modules', 'vitest', 'vitest.mjs');
   const args = [vitest, 'run', 'test/long/histories.test.ts', '--bail=1'];

@@ -11,7 +11,7 @@ const long = process.argv.includes('--long');
 const reportFile = join(projectRoot, 'test-output', `report-${long ? 'long' : 'unit'}.json`);
 
 await runScript(async () => {
-  const env = testEnv(process.env, long);
+  const env = testEnv(process.env, long ? 'long' : 'short');
   await setup(undefined, { env });
   rmSync(reportFile, { force: true });
   process.exitCode = await runInForeground(vitestArgs(), { cwd: projectRoot, env });

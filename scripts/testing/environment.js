@@ -1,8 +1,11 @@
 /** Tests start servers of their own; they must never reach the one that the user works with.
- * @param {NodeJS.ProcessEnv} env @param {boolean} long @returns {NodeJS.ProcessEnv} */
-export function testEnv(env, long = false) {
+ * @param {NodeJS.ProcessEnv} env @param {'short' | 'long'} [suite] default: any test that is named
+ * @returns {NodeJS.ProcessEnv} */
+export function testEnv(env, suite) {
   const kept = Object.entries(env).filter(
-    ([name]) => !name.startsWith('TEMPORAL_') || name === 'TEMPORAL_CLI_PATH',
+    ([name]) =>
+      (!name.startsWith('TEMPORAL_') || name === 'TEMPORAL_CLI_PATH') && name !== 'SLUICE_TEST_LONG',
   );
-  return { ...Object.fromEntries(kept), SLUICE_TEST_LONG: long ? '1' : '0' };
+  const long = { short: '0', long: '1' };
+  return { ...Object.fromEntries(kept), ...(suite && { SLUICE_TEST_LONG: long[suite] }) };
 }
