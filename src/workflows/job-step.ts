@@ -3,6 +3,7 @@ import {
   ApplicationFailure,
   CancellationScope,
   log,
+  patched,
   sleep,
   workflowInfo,
 } from '@temporalio/workflow';
@@ -85,6 +86,7 @@ async function runOneJob(
       tell(result.remote);
       return result;
     } catch (error) {
+      if (isOfAnotherRequest(error) && patched('leave-jobs-of-other-requests')) throw error;
       // The activity may have died before it saw the job to its end; asking again costs nothing.
       const remote = await CancellationScope.nonCancellable(() =>
         stopJob(run, step, { engine, name, session, kind: request.kind }),
@@ -94,6 +96,12 @@ async function runOneJob(
     }
   });
 }
+
+/** The job of this name is not this step's: whoever made it wants it. */
+const isOfAnotherRequest = (error: unknown) =>
+  error instanceof ActivityFailure &&
+  error.cause instanceof ApplicationFailure &&
+  error.cause.type === 'SpecMismatch';
 
 function engineOf(run: Run, step: JobStep): JobInput['engine'] {
   const engine = run.prepared.engines[step];

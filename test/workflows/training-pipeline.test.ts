@@ -397,6 +397,23 @@ describe('a run that is not accepted', () => {
     expect((await failureOf(await start({ pipeline: smallPipeline() }))).type).toBe('JobStopped');
   });
 
+  it('leaves a job alone that has the name, and is of another request', async () => {
+    engine.behave('train', { lasts: endless });
+    const { ensure } = engine;
+    engine.ensure = async (name, request, ...rest) => {
+      // Somebody else's, just before.
+      if (name.includes('-train-'))
+        await ensure(name, { ...request, tags: { 'sluice:step': 'train' } }, ...rest);
+      return ensure(name, request, ...rest);
+    };
+    const handle = await start({ pipeline: smallPipeline() });
+    expect((await failureOf(handle)).type).toBe('SpecMismatch');
+    const name = engine.starts.find((one) => one.includes('-train-')) ?? '';
+    expect(engine.stateOf(name)).toBe('running');
+    const scheduled = await scheduledIn(handle);
+    expect(scheduled.map(({ activityType }) => activityType?.name)).not.toContain('stopJob');
+  });
+
   it('ends when the outputs of a job could not be stored: the job is over, another attempt would not help', async () => {
     engine.behave('train', { ends: 'failed', code: 'StorageError' });
     const handle = await start({ pipeline: smallPipeline() });
