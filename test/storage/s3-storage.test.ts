@@ -200,6 +200,22 @@ describeS3('what is uploaded by its content', () => {
     const all = await Promise.all([1, 2, 3, 4].map(() => storage().upload(code)));
     expect(new Set(all.map((one) => one.uri)).size).toBe(1);
     expect(await storage().hash(all[0]!.uri)).toEqual(await hashFiles(code));
+    expect(await openUploads()).toBe(0);
+  });
+
+  it.each([
+    ['one part', 5],
+    ['more than one part', 9 * mebibyte],
+  ])('is not taken for what lies under its name, damaged: %s', async (_what, bytes) => {
+    await writeFile(local('data.csv'), randomBytes(bytes));
+    const { sha256: hash } = await hashFiles(local('data.csv'));
+    await s3.put({ bucket: bucket(), key: `sluice/uploads/${hash}/data.csv` }, Buffer.from('1,2'), {});
+    expect(await failureOf(storage().upload(local('data.csv')))).toMatchObject({
+      code: 'StorageError',
+      retryable: false,
+      message: expect.stringContaining('3 bytes'),
+    });
+    expect(await openUploads()).toBe(0);
   });
 
   it('is completed where an upload was interrupted', async () => {

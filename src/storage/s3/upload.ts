@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import { crc32 } from 'node:zlib';
-import type { S3Address, S3Api, S3Part, WriteOptions } from '../../aws/s3.ts';
+import type { S3Address, S3Api, S3Object, S3Part, WriteOptions, Written } from '../../aws/s3.ts';
 import { SluiceError } from '../../core/errors.ts';
 import { s3Uri } from './address.ts';
 import type { Budget, Lease } from './budget.ts';
@@ -65,11 +65,21 @@ export async function writeObject(
   const first = await readPart(1);
   if (first === null) return;
   if (first.isFull && first.bytes.length !== source.bytes) {
-    return writeParts(s3, at, { first, readPart, check }, options, signal);
+    return writeParts(
+      s3,
+      at,
+      { first, readPart, check, isOfKnownBytes: source.sha256 !== undefined },
+      options,
+      signal,
+    );
   }
   try {
     await check();
-    await s3.put(at, first.bytes, options, signal);
+    const written = await s3.put(at, first.bytes, options, signal);
+    if (written === 'there already' && source.sha256 !== undefined) {
+      const { bytes } = first;
+      await compareWithThere(s3, at, { bytes: bytes.length, crc32: crc32(bytes) }, signal);
+    }
   } finally {
     first.lease.release();
   }
@@ -86,12 +96,13 @@ interface Parts {
   first: Part;
   readPart: (number: number) => Promise<Part | null>;
   check: () => Promise<void>;
+  isOfKnownBytes: boolean;
 }
 
 async function writeParts(
   s3: S3Api,
   at: S3Address,
-  { first, readPart, check }: Parts,
+  { first, readPart, check, isOfKnownBytes }: Parts,
   options: WriteOptions,
   cancelled?: AbortSignal,
 ): Promise<void> {
@@ -129,7 +140,11 @@ async function writeParts(
     await Promise.all(underWay);
     signal.throwIfAborted();
     await check();
-    await complete(s3, at, id, { parts: sent, ...total }, options, signal);
+    if ((await complete(s3, at, id, { parts: sent, ...total }, options, signal)) === 'there already') {
+      if (isOfKnownBytes) await compareWithThere(s3, at, total, signal);
+      // What S3 does not put together it keeps.
+      await s3.abort(at, id).catch(() => undefined);
+    }
   } catch (error) {
     fail(error);
     first.lease.release();
@@ -158,15 +173,39 @@ function graceAfter(signal: AbortSignal): { signal: AbortSignal; end(): void } {
   };
 }
 
+interface Sum {
+  bytes: number;
+  crc32: number;
+}
+
+const isLike = (there: S3Object | null, { bytes, crc32 }: Sum) =>
+  there?.bytes === bytes && (there.crc32 ?? crc32) === crc32;
+
 /** When the answer was lost, the SDK asks again, and the upload is gone: the object tells whether it went well. */
-async function complete(s3: S3Api, ...[at, id, object, options, signal]: Parameters<S3Api['complete']>) {
+async function complete(
+  s3: S3Api,
+  ...[at, id, object, options, signal]: Parameters<S3Api['complete']>
+): Promise<Written> {
   try {
-    await s3.complete(at, id, object, options, signal);
+    return await s3.complete(at, id, object, options, signal);
   } catch (error) {
     if (!(error instanceof SluiceError) || error.details.awsCode !== 'NoSuchUpload') throw error;
-    const there = await s3.head(at, signal);
-    if (there?.bytes !== object.bytes || (there.crc32 ?? object.crc32) !== object.crc32) throw error;
+    if (!isLike(await s3.head(at, signal), object)) throw error;
+    return 'written';
   }
+}
+
+/** An object that appeared meanwhile is another upload of the same bytes, under a name that their hash is part of; or it is damaged. */
+async function compareWithThere(s3: S3Api, at: S3Address, sum: Sum, signal?: AbortSignal): Promise<void> {
+  const there = await s3.head(at, signal);
+  if (isLike(there, sum)) return;
+  throw new SluiceError(
+    'StorageError',
+    there === null
+      ? `${s3Uri(at)} was there a moment ago and is gone`
+      : `${s3Uri(at)} is there already and is not what its name says (${there.bytes} bytes instead of ${sum.bytes}, or others): remove it`,
+    { details: { uri: s3Uri(at) }, ...(there !== null && { retryable: false }) },
+  );
 }
 
 /** Of a stream that ends nobody knows when, later parts are larger: 10,000 parts hold 8 TB, and the first 8 GB cost no more than others. */
