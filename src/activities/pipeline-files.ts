@@ -5,8 +5,8 @@ import { SluiceError } from '../core/errors.ts';
 import type { Pipeline } from '../core/pipeline.ts';
 import type { ResolvedSession } from '../core/session.ts';
 import { quote } from '../core/wording.ts';
-import type { Content } from '../storage/storage.ts';
-import { storageOf, type Dependencies } from './dependencies.ts';
+import type { Content, S3Storage } from '../storage/storage.ts';
+import type { Dependencies } from './dependencies.ts';
 
 /** Where jobs find data: by its URI, where the run keeps its own. */
 export interface PlacedInput {
@@ -45,7 +45,10 @@ export async function checkLocalFiles(
   if (transform && !isOnS3(transform.input)) await findInput('steps.transform.input', transform.input);
 }
 
-/** Finds the data behind a location of the pipeline file, and takes it to where the run keeps its own. */
+/**
+ * Finds the data behind a location of the pipeline file, and takes it to where the run keeps its own.
+ * @throws SluiceError `InvalidInput` if there is nothing, or if SageMaker would take more than that.
+ */
 export async function placeInput(
   deps: Dependencies,
   what: string,
@@ -53,17 +56,27 @@ export async function placeInput(
   session: ResolvedSession | null,
   signal: AbortSignal,
 ): Promise<PlacedInput> {
-  if (isOnS3(location) && session !== null) {
-    if ((await storageOf(deps, session).find(location, signal)) !== null)
-      return { uri: location, content: null };
-    throw new SluiceError('InvalidInput', `${what}: there is nothing at ${quote(location, 1024)}`);
+  if (session === null) {
+    const path = isOnS3(location)
+      ? await deps.fetchToLocal(location, session, signal)
+      : (await deps.findInput(what, location)).path;
+    return { uri: pathToFileURL(path).href, content: null };
   }
-  const path = isOnS3(location)
-    ? await deps.fetchToLocal(location, session, signal)
-    : (await deps.findInput(what, location)).path;
-  if (session === null) return { uri: pathToFileURL(path).href, content: null };
-  const { uri, ...content } = await storageOf(deps, session).upload(path, signal);
-  return { uri, content };
+  const { storage } = deps.cloud(session);
+  if (isOnS3(location)) return { uri: await asPrefix(storage, what, location, signal), content: null };
+  const { path } = await deps.findInput(what, location);
+  const { uri, ...content } = await storage.upload(path, signal);
+  return { uri: await asPrefix(storage, what, uri, signal), content };
+}
+
+async function asPrefix(storage: S3Storage, what: string, uri: string, signal: AbortSignal): Promise<string> {
+  const found = await storage.asPrefix(uri, signal);
+  const refuse = (reason: string) => new SluiceError('InvalidInput', `${what}: ${reason}`);
+  if (found === null) throw refuse(`there is nothing at ${quote(uri, 1024)}`);
+  if (found.alsoTaken === null) return found.uri;
+  throw refuse(
+    `SageMaker would take not only ${quote(uri, 1024)}, but also ${quote(found.alsoTaken, 1024)}, whose key begins alike: put the data into a folder of its own`,
+  );
 }
 
 async function checkCode(pipeline: Pipeline, folder: string): Promise<void> {

@@ -37,12 +37,17 @@ export function createS3Storage(s3: S3Api, rootUri: string): S3Storage {
     readText: (uri, maxBytes, signal) => readText(s3, uri, maxBytes, signal),
     hash: (uri, signal) => hashAt(s3, uri, signal),
 
-    async find(uri, signal) {
+    find: (uri, signal) => find(s3, uri, signal),
+
+    async asPrefix(uri, signal) {
+      const found = await find(s3, uri, signal);
+      if (found === null) return null;
       const at = parseS3Uri(uri);
-      if ((await findObject(s3, at, uri, signal)) !== null) return 'file';
-      // One is enough; the first may be the mark of an empty folder, which is none.
-      for await (const _entry of listFolder(s3, at, signal, 2)) return 'folder';
-      return null;
+      if (found === 'folder') return { uri: `${s3Uri(at)}/`, alsoTaken: null };
+      // The object itself is the first.
+      const { objects } = await s3.list(at, null, 2, signal);
+      const other = objects.find(({ key }) => key !== at.key);
+      return { uri, alsoTaken: other ? s3Uri({ ...at, key: other.key }) : null };
     },
 
     async download(uri, target, signal) {
@@ -82,6 +87,14 @@ export function createS3Storage(s3: S3Api, rootUri: string): S3Storage {
       }
     },
   };
+}
+
+async function find(s3: S3Api, uri: string, signal?: AbortSignal): Promise<'file' | 'folder' | null> {
+  const at = parseS3Uri(uri);
+  if ((await findObject(s3, at, uri, signal)) !== null) return 'file';
+  // One is enough; the first may be the mark of an empty folder, which is none.
+  for await (const _entry of listFolder(s3, at, signal, 2)) return 'folder';
+  return null;
 }
 
 /** Null where the URI can only be a folder, too. */

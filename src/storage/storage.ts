@@ -57,6 +57,11 @@ export interface S3Storage extends Storage {
    * @throws SluiceError `InvalidInput` if nothing is there.
    */
   fingerprint(uri: string, signal?: AbortSignal): Promise<Fingerprint>;
+  /**
+   * What is there, as SageMaker is to be told, which takes every object whose key begins with what it is given: a folder has a
+   * slash at its end. `alsoTaken` is another object whose key begins with that of the object. Null: nothing is there.
+   */
+  asPrefix(uri: string, signal?: AbortSignal): Promise<{ uri: string; alsoTaken: string | null } | null>;
   /** The bytes of an object; the stream fails if it changes or cannot be read to its end. @throws SluiceError `InvalidInput` if it isn't there. */
   read(uri: string, signal?: AbortSignal): Promise<Readable>;
   /** Writes an object, whole or not at all: nothing is there when the bytes fail to come. In constant memory. */
