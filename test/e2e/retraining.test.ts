@@ -116,6 +116,15 @@ it('is asked by the Temporal CLI, tells of a rejected run, and refuses what is n
   });
 });
 
+it('is asked, but not heard, while no worker answers', async () => {
+  const file = root.pipeline({ register: undefined }, { name: 'unheard' });
+  const options = ['retrain', file, '--reason', 'drift', '--json'];
+  const { code, stdout, stderr } = await sluice(options, { ...stage.env, SLUICE_TASK_QUEUE: 'nobody' });
+  expect(code).toBe(1);
+  expect(JSON.parse(stdout)).toEqual({ workflowId: 'retrain-unheard' });
+  expect(stderr).toContain('no worker has answered');
+}, 60_000);
+
 it('stops its run when it is cancelled', async () => {
   const file = root.pipeline({ train: 'sleep 600', register: undefined }, { name: 'stopped' });
   await retrain(file, '--reason', 'drift');

@@ -8,7 +8,8 @@ import {
   type RetrainingState,
 } from '../../core/retraining.ts';
 import { statusQuery } from '../../core/run.ts';
-import { print, printJson } from '../output.ts';
+import { exitCodes } from '../errors.ts';
+import { print, printJson, say } from '../output.ts';
 import type { PipelineOptions } from './commands.ts';
 import { laterRun } from './pipeline.ts';
 import { withServer } from './server.ts';
@@ -47,14 +48,21 @@ export async function retrainCommand(file: string, options: RetrainOptions): Pro
     return stateOf(client, workflowId);
   });
   if (options.json) printJson({ workflowId, ...state });
-  else print(sentence(workflowId, state));
-  return 0;
+  else if (state !== null) print(sentence(workflowId, state));
+  if (state !== null) return exitCodes.accepted;
+  say(
+    `${workflowId} is asked, and no worker has answered in ${answerMs / 1000} s. The request is kept; \`sluice doctor\` tells whether a ` +
+      `worker polls ${config.taskQueue}, and the Web UI whether the workflow is stuck`,
+  );
+  return exitCodes.other;
 }
+
+const answerMs = 10_000;
 
 /** Null if no worker answers in time. */
 async function stateOf(client: Client, workflowId: string): Promise<RetrainingState | null> {
   try {
-    return await client.withDeadline(Date.now() + 10_000, () =>
+    return await client.withDeadline(Date.now() + answerMs, () =>
       client.workflow.getHandle(workflowId).query<RetrainingState>(statusQuery),
     );
   } catch {
@@ -62,8 +70,7 @@ async function stateOf(client: Client, workflowId: string): Promise<RetrainingSt
   }
 }
 
-function sentence(workflowId: string, state: RetrainingState | null): string {
-  if (state === null) return `${workflowId} is asked; no worker has answered yet`;
+function sentence(workflowId: string, state: RetrainingState): string {
   const { open, waiting, duplicates } = state;
   const quiet = quietUntil(state);
   const parts = [
