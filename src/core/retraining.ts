@@ -27,37 +27,50 @@ export function parseRetrainRequest(input: unknown): RetrainRequest {
   return parseWith(what, request, input);
 }
 
+const milliseconds = z.number().min(0);
+
 /** One run for one request or several. */
-export interface Retraining {
-  reasons: string[];
-  keys: string[];
-  minimumIntervalMs: number;
-  run: RetrainRequest['run'];
-}
+const retrainingOf = z.strictObject({
+  reasons: z.array(z.string()),
+  keys: z.array(z.string()),
+  minimumIntervalMs: milliseconds,
+  run: runInput,
+});
+export type Retraining = z.infer<typeof retrainingOf>;
 
-export interface RetrainingRun {
-  workflowId: string;
-  reasons: string[];
-  /** Milliseconds of workflow time. */
-  startedAt: number;
-  outcome: string;
-}
+const retrainingRun = z.strictObject({
+  workflowId: z.string(),
+  reasons: z.array(z.string()),
+  startedAt: milliseconds.describe('Of workflow time.'),
+  outcome: z.string(),
+});
+export type RetrainingRun = z.infer<typeof retrainingRun>;
 
-/** All that a retraining workflow knows; it goes from one run of it to the next. */
-export interface RetrainingState {
-  /** What waits for an open run to end, or for the interval to pass. */
-  waiting: Retraining | null;
-  open: Retraining | null;
-  /** When the last run was started, in milliseconds of workflow time. */
-  lastStart: number | null;
-  /** What has been run, and until when it is the same event. */
-  recent: { key: string; until: number }[];
-  /** The last twenty. */
-  runs: RetrainingRun[];
-  /** Requests that were one with another. */
-  duplicates: number;
-  /** What was wrong with the last bad request. */
-  refused: string | null;
+/** All that a retraining workflow knows; it goes from one run of it to the next, which may be of another version: a new key needs a default. */
+const retrainingState = z.strictObject({
+  waiting: retrainingOf
+    .nullable()
+    .describe('What waits for an open run to end, or for the interval to pass.'),
+  open: retrainingOf.nullable(),
+  lastStart: milliseconds.nullable().describe('When the last run was started, in workflow time.'),
+  recent: z
+    .array(z.strictObject({ key: z.string(), until: milliseconds }))
+    .describe('What has been run, and until when it is the same event.'),
+  runs: z.array(retrainingRun).describe('The last twenty.'),
+  duplicates: z.int().min(0).describe('Requests that were one with another.'),
+  refused: z.string().nullable().describe('What was wrong with the last bad request.'),
+});
+export type RetrainingState = z.infer<typeof retrainingState>;
+
+/**
+ * The argument of the workflow: what the run before it has handed on. Whoever starts it by hand gives none, and asks by a signal.
+ * @throws SluiceError `InvalidInput`.
+ */
+export function parseRetrainingState(input: unknown): RetrainingState {
+  const what = 'The state of retraining (a request goes into the signal "retrain", not into the input)';
+  if (input === undefined) return newRetrainingState();
+  refuseHostileShape(what, input);
+  return parseWith(what, retrainingState, input);
 }
 
 export const newRetrainingState = (): RetrainingState => ({
@@ -79,12 +92,15 @@ export function receive(state: RetrainingState, asked: RetrainRequest, now: numb
     state.duplicates += 1;
     return;
   }
-  state.waiting = {
-    reasons: [...(state.waiting?.reasons ?? []), reason].slice(-20),
-    keys: [...(state.waiting?.keys ?? []), key].slice(-200),
-    minimumIntervalMs: minimumIntervalSeconds * 1000,
-    run,
-  };
+  const asks = { reasons: [reason], keys: [key], minimumIntervalMs: minimumIntervalSeconds * 1000, run };
+  state.waiting = together(state.waiting, asks);
+}
+
+/** One run for both: the later says what runs. */
+function together(earlier: Retraining | null, later: Retraining): Retraining {
+  if (earlier === null) return later;
+  const reasons = [...earlier.reasons, ...later.reasons].slice(-20);
+  return { ...later, reasons, keys: [...earlier.keys, ...later.keys].slice(-200) };
 }
 
 /** How long what waits has to wait still. */
@@ -107,6 +123,14 @@ export function begin(state: RetrainingState, now: number): Retraining | null {
   ].slice(-1000);
   state.waiting = null;
   return waiting;
+}
+
+/** What was begun could not be started: it waits again, with what has come meanwhile. */
+export function putBack(state: RetrainingState, begun: Retraining, lastStart: number | null): void {
+  state.open = null;
+  state.lastStart = lastStart;
+  state.recent = state.recent.filter(({ key }) => !begun.keys.includes(key));
+  state.waiting = state.waiting === null ? begun : together(begun, state.waiting);
 }
 
 export function end(state: RetrainingState, run: RetrainingRun): void {

@@ -4,6 +4,7 @@ import {
   end,
   newRetrainingState,
   parseRetrainRequest,
+  putBack,
   quietUntil,
   receive,
   waitMs,
@@ -51,6 +52,18 @@ test('what has run is remembered for its own interval, whatever runs after it', 
   receive(state, asked('drift'), 100_000);
   expect(state.waiting).toBeNull();
   expect(quietUntil(state)).toBe(3_600_000);
+});
+
+test('what could not be started waits again, together with what has come meanwhile', () => {
+  const state = newRetrainingState();
+  receive(state, asked('drift'), 0);
+  const begun = begin(state, 10)!;
+  receive(state, asked('data', { run: { pipeline: 'q' } }), 20);
+  putBack(state, begun, null);
+  expect(state).toMatchObject({
+    waiting: { reasons: ['drift', 'data'], keys: ['drift', 'data'], run: { pipeline: 'q' } },
+    ...{ open: null, lastStart: null, recent: [] },
+  });
 });
 
 test('what is no request is refused with its place', () => {
