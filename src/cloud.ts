@@ -71,7 +71,7 @@ function createClouds(config: Config, onCall: CallListener | undefined): (sessio
     const budget = budgetOf(accountId, region);
     return {
       engine: createSageMakerEngine({ api, logs: createLogsApi(region, onCall), budget, clock }),
-      registry: createSageMakerRegistry(createCalls(api, budget, clock)),
+      registry: createSageMakerRegistry(createCalls(api, budget, clock), clock),
     };
   };
 

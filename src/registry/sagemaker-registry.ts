@@ -1,5 +1,5 @@
-import { setTimeout as sleep } from 'node:timers/promises';
 import { isAwsError } from '../core/aws-facts.ts';
+import { closely, type Waiting } from '../core/closely.ts';
 import { SluiceError } from '../core/errors.ts';
 import type { ModelBody } from '../core/jobs.ts';
 import { groupRequest, packageRequest } from './package-requests.ts';
@@ -22,7 +22,7 @@ const groupPollMs = 2000;
 const groupPatienceMs = 120_000;
 
 /** Models and model packages of Amazon SageMaker. */
-export function createSageMakerRegistry(send: RegistryCall): Registry {
+export function createSageMakerRegistry(send: RegistryCall, clock: Waiting): Registry {
   return {
     async createModel(name, model, signal) {
       const call: RegistryCall = (request) => send(request, { signal });
@@ -31,7 +31,7 @@ export function createSageMakerRegistry(send: RegistryCall): Registry {
       } catch (error) {
         // A model of that name is a ValidationException like any other, so what is there decides what it meant.
         if (!isAwsError(error, 'Validation')) throw error;
-        const found = await lookFor(call, 'DescribeModel', { ModelName: name });
+        const found = await closely(clock, () => lookFor(call, 'DescribeModel', { ModelName: name }), signal);
         if (found === null) throw error;
         if (isSameModel(found, model)) return;
         throw new SluiceError(
@@ -44,7 +44,7 @@ export function createSageMakerRegistry(send: RegistryCall): Registry {
 
     async register(request, signal) {
       const call: RegistryCall = (asked) => send(asked, { signal });
-      await ensureGroup(call, groupRequest(request), signal);
+      await ensureGroup({ call, clock }, groupRequest(request), signal);
       const answer = await call({ operation: 'CreateModelPackage', input: packageRequest(request) });
       const arn = String(answer.ModelPackageArn);
       return {
@@ -83,7 +83,7 @@ function contains(found: unknown, wanted: unknown): boolean {
 
 /** A group takes versions once it is completed. Several runs may make it at once. */
 async function ensureGroup(
-  call: RegistryCall,
+  { call, clock }: { call: RegistryCall; clock: Waiting },
   request: ReturnType<typeof groupRequest>,
   signal?: AbortSignal,
 ): Promise<void> {
@@ -92,14 +92,16 @@ async function ensureGroup(
   let found = await look();
   if (found === null) {
     await call({ operation: 'CreateModelPackageGroup', input: request }).catch(async (error: unknown) => {
-      found = isAwsError(error, 'Validation', 'Conflict', 'ResourceInUse') ? await look() : null;
+      found = isAwsError(error, 'Validation', 'Conflict', 'ResourceInUse')
+        ? await closely(clock, look, signal)
+        : null;
       if (found === null) throw error;
     });
   }
-  for (const started = Date.now(); ;) {
+  for (const started = clock.now(); ;) {
     const status = (found ?? (await look()))?.ModelPackageGroupStatus;
     if (status === 'Completed') return;
-    if (status === 'Failed' || status === 'DeleteFailed' || Date.now() - started > groupPatienceMs) {
+    if (status === 'Failed' || status === 'DeleteFailed' || clock.now() - started > groupPatienceMs) {
       throw new SluiceError(
         'ServiceUnavailable',
         `The model package group ${name} is ${typeof status === 'string' ? status : 'not to be found'}; it takes versions when it is Completed`,
@@ -107,6 +109,6 @@ async function ensureGroup(
       );
     }
     found = null;
-    await sleep(groupPollMs, undefined, { ...(signal && { signal }) });
+    await clock.wait(groupPollMs, signal);
   }
 }

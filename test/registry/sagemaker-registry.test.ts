@@ -92,6 +92,7 @@ describe('against SageMaker', () => {
     const clock = createClock(100);
     registry = createSageMakerRegistry(
       createCalls(createSageMakerApi('us-east-1'), createBudget(clock), clock),
+      clock,
     );
   });
   afterEach(async () => {
@@ -112,6 +113,18 @@ describe('against SageMaker', () => {
     emulator.fault({ fault: 'lost-response', operation: 'CreateModel', times: 1 });
     await registry.createModel('model-1', model);
     expect(store().models.all()).toHaveLength(1);
+  });
+
+  it('a model and a group whose creation was not answered may be unknown for a moment', async () => {
+    const notYet = { fault: 'error', code: 'ValidationException' } as const;
+    emulator.fault({ fault: 'lost-response', operation: 'CreateModel', times: 1 });
+    emulator.fault({ ...notYet, operation: 'DescribeModel', times: 2 });
+    await registry.createModel('model-1', model);
+    emulator.fault({ fault: 'lost-response', operation: 'CreateModelPackageGroup', times: 1 });
+    emulator.fault({ ...notYet, operation: 'DescribeModelPackageGroup', times: 3 });
+    expect(await registry.register(request())).toMatchObject({ version: 1 });
+    expect(store().models.all()).toHaveLength(1);
+    expect(store().groups.all()).toHaveLength(1);
   });
 
   it('what SageMaker refuses in a model is told as it says it', async () => {

@@ -1,27 +1,37 @@
 import { z } from 'zod';
+import { isAwsError } from '../../core/aws-facts.ts';
 import { SluiceError } from '../../core/errors.ts';
 import type { JobRequest } from '../../core/jobs.ts';
 import { requestHash } from '../local/request-hash.ts';
 import type { Call } from './calls.ts';
 import type { Clock } from './clock.ts';
 import type { Description } from './descriptions.ts';
-import { lookClosely } from './look.ts';
+import { look, lookClosely } from './look.ts';
 import { requestHashTag, tagsRequest } from './requests.ts';
+import { visibleAfterMs } from './seen-jobs.ts';
 
 const tagList = z.object({ Tags: z.array(z.object({ Key: z.string(), Value: z.string() })).nullish() });
+
+const pauseMs = 4000;
 
 interface Tools {
   call: Call;
   clock: Clock;
   signal: AbortSignal;
+  /** Whether a request to make the job may have been heard, so that "not found" may be a lie. */
+  mayAppear(): boolean;
 }
 
 /**
- * Looks at a job that has the name already, in whatever state it is. Null: there is none.
+ * Looks at a job that has the name already, in whatever state it is. Null: there is none, and there will be none.
  * @throws SluiceError `SpecMismatch` if it was made from another request, or not by Sluice.
  */
 export async function adopt(name: string, job: JobRequest, tools: Tools): Promise<Description | null> {
-  const found = await lookClosely(tools, job.kind, name, tools.signal);
+  let found = await lookClosely(tools, job.kind, name, tools.signal);
+  while (found === null && tools.mayAppear()) {
+    await tools.clock.wait(pauseMs, tools.signal);
+    found = await look(tools.call, job.kind, name, tools.signal);
+  }
   if (found === null) return null;
   if ((await hashOf(found.arn, tools)) === requestHash(job)) return found;
   throw new SluiceError(
@@ -33,14 +43,21 @@ export async function adopt(name: string, job: JobRequest, tools: Tools): Promis
   );
 }
 
-/** Tags, too, may come a moment after the job. */
+/** Tags, too, may come after the job, or the job be unknown where tags are kept. */
 async function hashOf(arn: string, { call, clock, signal }: Tools): Promise<string | undefined> {
-  const read = async () => {
+  for (const started = clock.now(); ;) {
+    const hash = await readHash(arn, call, signal);
+    if (hash !== undefined || clock.now() - started >= visibleAfterMs) return hash;
+    await clock.wait(pauseMs, signal);
+  }
+}
+
+async function readHash(arn: string, call: Call, signal: AbortSignal): Promise<string | undefined> {
+  try {
     const { Tags } = tagList.parse(await call(tagsRequest(arn), { signal }));
     return Tags?.find(({ Key }) => Key === requestHashTag)?.Value;
-  };
-  const first = await read();
-  if (first !== undefined) return first;
-  await clock.wait(2000, signal);
-  return read();
+  } catch (error) {
+    if (isAwsError(error, 'ResourceNotFound', 'Validation')) return undefined;
+    throw error;
+  }
 }

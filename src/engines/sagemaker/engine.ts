@@ -86,7 +86,7 @@ async function createOrAdopt(
     const isThere = isAwsError(error, 'ResourceInUse');
     // A quota may be full with the very job that another worker made, so that its name is not even looked at.
     if (!isThere && !isRefusal(error)) throw error;
-    const found = await adopt(name, job, { ...tools, signal });
+    const found = await adopt(name, job, { ...tools, signal, mayAppear: () => seen.mayAppear() });
     if (found) return { found, adopted: true };
     if (!isThere) {
       seen.refused();

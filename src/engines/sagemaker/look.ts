@@ -1,4 +1,5 @@
 import { isAwsError } from '../../core/aws-facts.ts';
+import { closely } from '../../core/closely.ts';
 import type { Call } from './calls.ts';
 import type { Clock } from './clock.ts';
 import { parseDescription, type Description } from './descriptions.ts';
@@ -20,19 +21,10 @@ export async function look(
   }
 }
 
-const pausesMs = [1000, 2000, 4000];
-
 /** Describes a job, and again a few times before it believes that there is none. */
-export async function lookClosely(
+export const lookClosely = (
   { call, clock }: { call: Call; clock: Clock },
   kind: JobKind,
   name: string,
   signal?: AbortSignal,
-): Promise<Description | null> {
-  for (const pauseMs of pausesMs) {
-    const found = await look(call, kind, name, signal);
-    if (found) return found;
-    await clock.wait(pauseMs, signal);
-  }
-  return look(call, kind, name, signal);
-}
+): Promise<Description | null> => closely(clock, () => look(call, kind, name, signal), signal);

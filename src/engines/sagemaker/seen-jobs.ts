@@ -2,13 +2,15 @@ import type { JobRequest } from '../../core/jobs.ts';
 import type { Clock } from './clock.ts';
 import type { Description } from './descriptions.ts';
 
-/** So long a job may be unknown after it was made, or after a request to make it was lost. */
-const visibleAfterMs = 60_000;
+/** So long a job may be unknown after it was made, or after a request to make it was lost; its tags, too. */
+export const visibleAfterMs = 60_000;
 const freshForMs = 5_000;
 
 /** What this worker knows of a job beyond what SageMaker says. Another worker, without it, does the same with a few more calls. */
 export interface SeenJob {
   readonly maxRuntimeSeconds: number;
+  /** When a request to make it was last sent that may have been heard, by the clock; -Infinity: never. */
+  readonly sentAt: number;
   /** It was made, or it may have been: from now on it appears within a minute. */
   sent(): void;
   /** SageMaker takes no such job, and has none. */
@@ -32,7 +34,8 @@ export function createSeenJobs(clock: Clock): SeenJobs {
   return {
     get: (name) => jobs.get(name),
     remember(name, { local }) {
-      const job = createSeenJob(local.maxRuntimeSeconds, clock);
+      // Another attempt knows what became of the requests of the last one as little as that did.
+      const job = createSeenJob(local.maxRuntimeSeconds, clock, jobs.get(name)?.sentAt);
       jobs.set(name, job);
       return job;
     },
@@ -40,12 +43,14 @@ export function createSeenJobs(clock: Clock): SeenJobs {
   };
 }
 
-function createSeenJob(maxRuntimeSeconds: number, clock: Clock): SeenJob {
-  let sentAt = -Infinity;
+function createSeenJob(maxRuntimeSeconds: number, clock: Clock, sentAt = -Infinity): SeenJob {
   let isRefused = false;
   let news: { job: Description; at: number } | null = null;
   return {
     maxRuntimeSeconds,
+    get sentAt() {
+      return sentAt;
+    },
     sent: () => void (sentAt = clock.now()),
     refused: () => void (isRefused = true),
     get isRefused() {

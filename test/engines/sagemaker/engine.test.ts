@@ -182,6 +182,42 @@ describe('a request to create a job', () => {
     expect((await watch(stand, other, ref)).status).toBe('succeeded');
   });
 
+  it.each([
+    ['a quota', { fault: 'quota' }],
+    ['a refusal', { fault: 'error', operation: 'CreateTrainingJob', code: 'ValidationException' }],
+  ] as const)(
+    'whose answer was lost before %s is looked for until it must be there',
+    async (_what, fault) => {
+      stand.emulator.fault({ fault: 'lost-response', operation: 'CreateTrainingJob', times: 1 });
+      stand.emulator.fault({ ...fault, skip: 1 });
+      const notYet = { fault: 'error', code: 'ValidationException' } as const;
+      stand.emulator.fault({ ...notYet, operation: 'DescribeTrainingJob', times: 7 });
+      const ref = await stand.engine.ensure('job-1', job, signal());
+      expect(ref.adopted).toBe(true);
+      expect((await watch(stand, stand.engine, ref)).status).toBe('succeeded');
+      expect(made()).toBe(1);
+    },
+  );
+
+  it('whose answer was lost is looked for by the next attempt, too', async () => {
+    stand.emulator.fault({ fault: 'lost-response', operation: 'CreateTrainingJob', times: 1 });
+    stand.emulator.fault({ fault: 'server-error', operation: 'CreateTrainingJob', skip: 1, times: 4 });
+    await failureOf(stand.engine.ensure('job-1', job, signal()));
+    stand.emulator.fault({ fault: 'quota' });
+    const notYet = { fault: 'error', code: 'ValidationException' } as const;
+    stand.emulator.fault({ ...notYet, operation: 'DescribeTrainingJob', times: 7 });
+    expect((await stand.engine.ensure('job-1', job, signal())).adopted).toBe(true);
+  });
+
+  it.each(['ResourceNotFound', 'ValidationException'])(
+    'finds the job whose tags come later, in the words of %s',
+    async (code) => {
+      await stand.engine.ensure('job-1', job, signal());
+      stand.emulator.fault({ fault: 'error', operation: 'ListTags', code, times: 8 });
+      expect((await stand.other().ensure('job-1', job, signal())).adopted).toBe(true);
+    },
+  );
+
   it('with expired credentials fails for now, and the next attempt adopts', async () => {
     await stand.engine.ensure('job-1', job, signal());
     stand.emulator.fault({ fault: 'expired-credentials' });
