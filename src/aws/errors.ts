@@ -23,6 +23,9 @@ const meanings: Partial<Record<ErrorCode, readonly string[]>> = {
     ...['ExpiredToken', 'ExpiredTokenException', 'RequestExpired', 'TokenRefreshRequired'],
     // The SDK's own words: where it was told to look, there are no credentials at the moment.
     ...['CredentialsProviderError', 'TokenProviderError'],
+    // Web identity, by which a worker in Kubernetes has its role: its token is too old, or who gave it cannot be asked.
+    ...['InvalidIdentityTokenException', 'InvalidIdentityToken', 'IDPCommunicationErrorException'],
+    'IDPCommunicationError',
   ],
   AccessDenied: [
     ...['AccessDenied', 'AccessDeniedException', 'UnauthorizedOperation', 'NotAuthorized', 'OptInRequired'],

@@ -23,6 +23,8 @@ const answers: [string, number, ErrorCode][] = [
   ['ExpiredToken', 400, 'CredentialsExpired'],
   ['ExpiredTokenException', 400, 'CredentialsExpired'],
   ['RequestExpired', 400, 'CredentialsExpired'],
+  ['InvalidIdentityTokenException', 400, 'CredentialsExpired'],
+  ['IDPCommunicationErrorException', 400, 'CredentialsExpired'],
   ['AccessDeniedException', 400, 'AccessDenied'],
   ['AccessDenied', 403, 'AccessDenied'],
   ['UnrecognizedClientException', 400, 'AccessDenied'],
