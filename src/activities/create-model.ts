@@ -10,18 +10,19 @@ export interface CreateModelInput extends ModelUris {
   /** The model, as each mode that needs it has it; `ModelDataUrl` is the target. */
   models: { mode: ExecutionMode; body: ModelBody }[];
   session: ResolvedSession | null;
+  tags: Record<string, string>;
 }
 
 /** Puts the inference code into the archive that training left, and keeps the model under its name. Repeating it changes nothing. */
 export async function createModel(
   deps: Dependencies,
-  { name, models, session, ...uris }: CreateModelInput,
+  { name, models, session, tags, ...uris }: CreateModelInput,
 ): Promise<{ modelName: string }> {
   const signal = Context.current().cancellationSignal;
   await deps.repackModel(uris, session, signal);
   for (const { mode, body } of models) {
     if (mode === 'sagemaker' && session !== null)
-      await deps.cloud(session).registry.createModel(name, body, signal);
+      await deps.cloud(session).registry.createModel(name, body, { signal, tags });
     else await deps.registry.createModel(name, await withLocalData(deps, body, session, signal));
   }
   return { modelName: name };

@@ -20,6 +20,13 @@ export function tagValueOf(text: string): string {
   return value;
 }
 
+/** As AWS takes them. Tags of the user are values that it takes as they are: the pipeline file saw to it. */
+export const tagListOf = (tags: Readonly<Record<string, string>>) =>
+  Object.entries(tags).map(([Key, text]) => ({
+    Key,
+    Value: Key.startsWith('sluice:') ? tagValueOf(text) : text,
+  }));
+
 export function fromTagValue(value: string): string {
   return value.replace(/(?:=[0-9a-f]{2})+/g, (bytes) => decodeURIComponent(bytes.replaceAll('=', '%')));
 }

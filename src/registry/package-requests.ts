@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import type { ModelPackageRequest } from '../core/registry.ts';
-import { toTagValue } from '../core/tags.ts';
+import { tagListOf, toTagValue } from '../core/tags.ts';
 
 /** Of AWS's service model (CreateModelPackage): so many pairs, and so long a value. */
 const maxPairs = 50;
@@ -11,10 +11,7 @@ export function groupRequest({ group, pipeline, tags }: ModelPackageRequest) {
   return {
     ModelPackageGroupName: group,
     ModelPackageGroupDescription: `Models of the pipeline ${pipeline}`,
-    Tags: [
-      { Key: 'sluice:pipeline', Value: pipeline },
-      ...Object.entries(tags).map(([Key, Value]) => ({ Key, Value })),
-    ],
+    Tags: tagListOf({ 'sluice:pipeline': pipeline, ...tags }),
   };
 }
 

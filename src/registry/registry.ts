@@ -3,10 +3,18 @@ import type { ModelPackage, ModelPackageRequest } from '../core/registry.ts';
 
 /** Models and their versions. */
 export interface Registry {
-  /** Keeps a model under its name; the same model again is no error. @throws SluiceError `SpecMismatch` for another one. */
-  createModel(name: string, model: ModelBody, signal?: AbortSignal): Promise<void>;
+  /**
+   * Keeps a model under its name; the same model again is no error. @param options - the tags are for AWS.
+   * @throws SluiceError `SpecMismatch` for another one.
+   */
+  createModel(name: string, model: ModelBody, options?: CreateModelOptions): Promise<void>;
   /** Adds a version to the group, or returns the one that this client token made. */
   register(request: ModelPackageRequest, signal?: AbortSignal): Promise<RegisteredVersion>;
+}
+
+export interface CreateModelOptions {
+  signal?: AbortSignal;
+  tags?: Readonly<Record<string, string>>;
 }
 
 export interface RegisteredVersion {

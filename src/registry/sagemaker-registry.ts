@@ -3,6 +3,7 @@ import { closely, type Waiting } from '../core/closely.ts';
 import { SluiceError } from '../core/errors.ts';
 import type { ModelBody } from '../core/jobs.ts';
 import { groupRequest, packageRequest } from './package-requests.ts';
+import { tagListOf } from '../core/tags.ts';
 import type { Registry } from './registry.ts';
 
 type Operation =
@@ -24,10 +25,10 @@ const groupPatienceMs = 120_000;
 /** Models and model packages of Amazon SageMaker. */
 export function createSageMakerRegistry(send: RegistryCall, clock: Waiting): Registry {
   return {
-    async createModel(name, model, signal) {
+    async createModel(name, model, { signal, tags = {} } = {}) {
       const call: RegistryCall = (request) => send(request, { signal });
       try {
-        await call({ operation: 'CreateModel', input: { ModelName: name, ...model } });
+        await call({ operation: 'CreateModel', input: { ModelName: name, ...model, Tags: tagListOf(tags) } });
       } catch (error) {
         // A model of that name is a ValidationException like any other, so what is there decides what it meant.
         if (!isAwsError(error, 'Validation')) throw error;

@@ -48,14 +48,18 @@ export async function createModel(run: Run, artifactUri: string): Promise<Create
   const models = plan
     .modelModes(pipeline)
     .map((mode) => ({ mode, body: plan.modelRequest(run.plan, mode, uri) }));
-  await run.progress.step('createModel', { engine: null, jobName: name }, () =>
+  const tags = { ...run.plan.tags, ...pipeline.tags };
+  const { session } = run.plan;
+  const created = await run.progress.step('createModel', { engine: null, jobName: name }, () =>
     longActivities.createModel.executeWithOptions(
       { activityId: 'createModel', summary: pipeline.steps.createModel.script, ...run.place },
-      [{ name, artifactUri, codeUri: sources.codeUri, targetUri: uri, models, session: run.plan.session }],
+      [{ name, artifactUri, codeUri: sources.codeUri, targetUri: uri, models, session, tags }],
     ),
   );
-  run.progress.show({ model: name });
-  return { name, body: plan.modelRequest(run.plan, pipeline.executionMode, uri) };
+  // After a reset the run has another id than that which made the model.
+  const { modelName } = created;
+  run.progress.show({ model: modelName });
+  return { name: modelName, body: plan.modelRequest(run.plan, pipeline.executionMode, uri) };
 }
 
 /** Not run if the file has no such step. */

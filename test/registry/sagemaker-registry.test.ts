@@ -109,6 +109,19 @@ describe('against SageMaker', () => {
     await expect(registry.createModel('model-1', other)).rejects.toMatchObject({ code: 'SpecMismatch' });
   });
 
+  it('a model has the tags of its run and of the pipeline file', async () => {
+    await registry.createModel('model-1', model, { tags: { 'sluice:workflow-id': 'a #1', team: 'shell' } });
+    const [arn] = store()
+      .models.all()
+      .map((made) => made.arn);
+    expect(await createSageMakerApi('us-east-1').call('ListTags', { ResourceArn: arn })).toMatchObject({
+      Tags: [
+        { Key: 'sluice:workflow-id', Value: 'a =231' },
+        { Key: 'team', Value: 'shell' },
+      ],
+    });
+  });
+
   it('a model whose creation was not answered is made once', async () => {
     emulator.fault({ fault: 'lost-response', operation: 'CreateModel', times: 1 });
     await registry.createModel('model-1', model);
@@ -151,7 +164,7 @@ describe('against SageMaker', () => {
   );
 
   it.each([
-    ['a model', (signal: AbortSignal) => registry.createModel('model-1', model, signal)],
+    ['a model', (signal: AbortSignal) => registry.createModel('model-1', model, { signal })],
     ['a version', (signal: AbortSignal) => registry.register(request(), signal)],
   ])('%s is given up while SageMaker throttles, when its run is cancelled', async (_what, make) => {
     emulator.fault({ fault: 'throttle' });

@@ -15,6 +15,7 @@ import type { Dependencies } from '../../src/activities/dependencies.ts';
 import { createActivities } from '../../src/activities/index.ts';
 import { SluiceError } from '../../src/core/errors.ts';
 import type { Json } from '../../src/core/expressions.ts';
+import type { JobRequest, TransformJob } from '../../src/core/jobs.ts';
 import { searchAttributes, type RunReport } from '../../src/core/run.ts';
 import { hostQueue, hostsQueue, jobsQueue } from '../../src/core/task-queues.ts';
 import { createFileRegistry } from '../../src/registry/file-registry.ts';
@@ -102,6 +103,10 @@ async function scheduledIn(handle: WorkflowHandle) {
 
 const statuses = (report: RunReport) =>
   Object.fromEntries(report.steps.map(({ name, status }) => [name, status]));
+type EventId = NonNullable<
+  NonNullable<Awaited<ReturnType<WorkflowHandle['fetchHistory']>>['events']>[number]['eventId']
+>;
+const isTransform = (request: JobRequest): request is TransformJob => request.kind === 'Transform';
 const query = (handle: WorkflowHandle) => handle.query<RunReport>('status');
 
 describe('a run that is accepted', () => {
@@ -635,20 +640,45 @@ describe('a run that is closed behind the back of its activity', () => {
     await until(() => engine.stateOf(engine.starts[1]!) === 'stopped');
   });
 
+  const reset = async (handle: WorkflowHandle, choose: (tasks: EventId[]) => EventId) => {
+    const { events } = await handle.fetchHistory();
+    const tasks = (events ?? []).flatMap((event) =>
+      event.workflowTaskCompletedEventAttributes ? [event.eventId!] : [],
+    );
+    await temporal.client.workflowService.resetWorkflowExecution({
+      namespace: 'default',
+      workflowExecution: { workflowId: handle.workflowId },
+      workflowTaskFinishEventId: choose(tasks),
+      requestId: randomUUID(),
+      reason: 'test',
+    });
+  };
+
+  it('goes on with its model when it is reset after that was made', async () => {
+    engine.behave('transform', { ends: 'failed' });
+    const handle = await start({ pipeline: smallPipeline() });
+    await expect(handle.result()).rejects.toThrow(WorkflowFailedError);
+    engine.behave('transform', {});
+    const { events } = await handle.fetchHistory();
+    const failedJob = (events ?? []).find(
+      (event) => event.activityTaskScheduledEventAttributes?.activityId === 'transform',
+    );
+    // The task that asks for the transform comes just before.
+    await reset(handle, (tasks) => tasks.filter((task) => task.lessThan(failedJob!.eventId!)).at(-1)!);
+    const report = (await temporal.client.workflow.getHandle(handle.workflowId).result()) as RunReport;
+    expect(report.outcome).toBe('accepted');
+    const transforms = [...engine.jobs.values()].map(({ request }) => request).filter(isTransform);
+    expect(transforms).toHaveLength(2);
+    expect(transforms[1]!.body.ModelName).toBe(transforms[0]!.body.ModelName);
+    expect(report.model).toBe(transforms[0]!.body.ModelName);
+  });
+
   it('has its job stopped when it is reset, and the new run starts its own', async () => {
     engine.behave('train', { lasts: endless });
     const handle = await start({ pipeline: smallPipeline() });
     await until(() => engine.starts.length === 2);
     engine.behave('train', {});
-    const { events } = await handle.fetchHistory();
-    const firstTask = events?.find((event) => event.workflowTaskCompletedEventAttributes)?.eventId;
-    await temporal.client.workflowService.resetWorkflowExecution({
-      namespace: 'default',
-      workflowExecution: { workflowId: handle.workflowId },
-      workflowTaskFinishEventId: firstTask!,
-      requestId: randomUUID(),
-      reason: 'test',
-    });
+    await reset(handle, (tasks) => tasks[0]!);
     await until(() => engine.stateOf(engine.starts[1]!) === 'stopped');
     await temporal.client.workflow.getHandle(handle.workflowId).result();
     expect(new Set(engine.starts).size).toBe(engine.starts.length);

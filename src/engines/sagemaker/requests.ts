@@ -1,7 +1,7 @@
 import type { SageMakerOperation } from '../../aws/sagemaker.ts';
 import type { JobRequest } from '../../core/jobs.ts';
 import { requestHash } from '../local/request-hash.ts';
-import { tagValueOf } from '../../core/tags.ts';
+import { tagListOf } from '../../core/tags.ts';
 
 export type JobKind = JobRequest['kind'];
 
@@ -13,9 +13,6 @@ export interface AwsRequest {
 /** The tag by which a job is known to be made from one request and no other. */
 export const requestHashTag = 'sluice:request-hash';
 
-/** Tags of the user are values that AWS takes: the pipeline file saw to it. */
-const isOurs = (key: string) => key.startsWith('sluice:');
-
 /** The body of the request is SageMaker's already; it lacks the name, and whose job it is. */
 export function createRequest(name: string, job: JobRequest): AwsRequest {
   const tags = { ...job.tags, [requestHashTag]: requestHash(job) };
@@ -24,10 +21,7 @@ export function createRequest(name: string, job: JobRequest): AwsRequest {
     input: {
       [`${job.kind}JobName`]: name,
       ...bodyOf(job),
-      Tags: Object.entries(tags).map(([Key, text]) => ({
-        Key,
-        Value: isOurs(Key) ? tagValueOf(text) : text,
-      })),
+      Tags: tagListOf(tags),
     },
   };
 }
