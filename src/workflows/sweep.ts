@@ -4,7 +4,10 @@ import { parseSweepInput, sweepLines, type SweepReport } from '../core/sweep.ts'
 import { runFailure, verdict } from './failures.ts';
 import { longActivities } from './proxies.ts';
 
-/** Stops the jobs of SageMaker that no open run of this namespace needs; for schedules. The result says which. */
+/**
+ * Stops the jobs of SageMaker that no open run of this namespace needs; for schedules. The result says which. One that could not be
+ * stopped goes on costing, so the sweep fails then, with the same report in its details.
+ */
 export async function sweep(input: unknown): Promise<SweepReport> {
   try {
     const report = await longActivities.sweepJobs.executeWithOptions(
@@ -16,7 +19,11 @@ export async function sweep(input: unknown): Promise<SweepReport> {
         .map((line) => `- ${line}`)
         .join('\n'),
     );
-    return report;
+    const left = report.jobs.filter(({ action }) => action === 'failed').map(({ name }) => name);
+    if (left.length === 0) return report;
+    throw new SluiceError('ServiceUnavailable', `Jobs that could not be stopped: ${left.join(', ')}`, {
+      details: { ...report },
+    });
   } catch (error) {
     throw error instanceof SluiceError ? verdict(error) : runFailure(error);
   }
