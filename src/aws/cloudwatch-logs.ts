@@ -14,6 +14,12 @@ export interface LogEvent {
   message: string;
 }
 
+export interface LastEvents {
+  events: LogEvent[];
+  /** Why older lines that were asked for may be missing. */
+  cutOff: Error | null;
+}
+
 /** The log streams of a job: all those of a group whose names begin with the job's. */
 export interface LogStreams {
   group: string;
@@ -23,11 +29,11 @@ export interface LogStreams {
 
 export interface LogsApi {
   /**
-   * The last lines, oldest first, by one call. None if there is no log yet.
+   * The last lines, oldest first, by one call unless it brings a page that is not full. None if there is no log yet.
    * @param from - nothing older is looked at, in milliseconds since 1970.
-   * @throws SluiceError `AccessDenied`, `Throttled`, `ServiceUnavailable`; the reason of the signal.
+   * @throws SluiceError `AccessDenied`, `Throttled`, `ServiceUnavailable`, or the reason of the signal, if that leaves no line at all.
    */
-  lastEvents(streams: LogStreams, from: number, count: number, signal?: AbortSignal): Promise<LogEvent[]>;
+  lastEvents(streams: LogStreams, from: number, count: number, signal?: AbortSignal): Promise<LastEvents>;
   /** All lines, page by page, oldest first. A page may be empty before the last one. */
   pages(streams: LogStreams, from: number, signal?: AbortSignal): AsyncGenerator<LogEvent[]>;
 }
@@ -74,31 +80,48 @@ export function createLogsApi(region: string, onCall?: CallListener): LogsApi {
     }
   };
 
+  /** In the order of the answers. */
+  async function* pagesOf(
+    streams: LogStreams,
+    options: Parameters<typeof filter>[1],
+    signal?: AbortSignal,
+  ): AsyncGenerator<LogEvent[]> {
+    let token: string | undefined;
+    do {
+      const page = await filter(
+        streams,
+        { ...options, ...(token !== undefined && { nextToken: token }) },
+        signal,
+      );
+      yield eventsOf(page);
+      // The same token again would be for ever.
+      token = page.nextToken === token ? undefined : page.nextToken;
+    } while (token !== undefined);
+  }
+
   return {
     async lastEvents(streams, from, count, signal) {
       const startTime = Math.max(earliest, Math.floor(from));
-      const page = await filter(streams, { startTime, limit: count, startFromHead: false }, signal);
-      return eventsOf(page)
-        .reverse()
-        .sort((a, b) => a.timestamp - b.timestamp)
-        .slice(-count);
+      const events: LogEvent[] = [];
+      let cutOff: Error | null = null;
+      try {
+        const options = { startTime, limit: count, startFromHead: false };
+        for await (const page of pagesOf(streams, options, signal)) {
+          events.push(...page);
+          if (events.length >= count) break;
+        }
+      } catch (error) {
+        if (events.length === 0) throw error;
+        cutOff = error as Error;
+      }
+      return { events: inOrder(events).slice(-count), cutOff };
     },
-    async *pages(streams, from, signal) {
-      let token: string | undefined;
-      do {
-        const startTime = Math.floor(from);
-        const page = await filter(
-          streams,
-          { startTime, startFromHead: true, ...(token !== undefined && { nextToken: token }) },
-          signal,
-        );
-        yield eventsOf(page);
-        // The same token again would be for ever.
-        token = page.nextToken === token ? undefined : page.nextToken;
-      } while (token !== undefined);
-    },
+    pages: (streams, from, signal) =>
+      pagesOf(streams, { startTime: Math.floor(from), startFromHead: true }, signal),
   };
 }
+
+const inOrder = (newestFirst: LogEvent[]) => newestFirst.reverse().sort((a, b) => a.timestamp - b.timestamp);
 
 function eventsOf({ events = [] }: Page): LogEvent[] {
   return events.map(({ eventId = '', logStreamName = '', timestamp = 0, message = '' }) => ({

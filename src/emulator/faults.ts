@@ -70,6 +70,8 @@ export const faultSchema = z.discriminatedUnion('fault', [
     status: z.string().optional(),
     secondaryStatus: z.string().default('Levitating'),
   }),
+  /** A page of a log without lines, which says that there are more. */
+  z.strictObject({ fault: z.literal('empty-page'), ...target('FilterLogEvents') }),
   /** The spot instances of the job are taken away. */
   z.strictObject({ fault: z.literal('interrupt'), ...target(everyDescribe) }),
   /** The job is gone, as if it had never been. */

@@ -47,7 +47,7 @@ export function perform(emulator: Emulator, request: Request, progress: Progress
   if (parsed === undefined) throw new AwsError('SerializationException', 'The request is not a JSON object');
   const output =
     service === 'logs'
-      ? readLogs(emulator, progress.signer, parsed)
+      ? readLogs(emulator, progress, parsed)
       : operate(emulator, progress, validateInput(progress.operation, parsed));
   progress.committed = true;
   for (const fault of progress.faults)
@@ -58,8 +58,13 @@ export function perform(emulator: Emulator, request: Request, progress: Progress
 /** Of what is asked of CloudWatch Logs. */
 export const logsPrefix = 'Logs_20140328.';
 
-const readLogs = ({ store, executor }: Emulator, { region }: Signer, input: unknown): Body =>
-  filterLogEvents(input, store.region(region), (job) => executor.logFile(job));
+function readLogs({ store, executor }: Emulator, { signer, faults }: Progress, input: unknown): Body {
+  const page = filterLogEvents(input, store.region(signer?.region ?? ''), (job) => executor.logFile(job));
+  if (!faults.some(({ fault }) => fault === 'empty-page')) return page;
+  // Tokens are numbers: this is another one, for the same place.
+  const { nextToken = '' } = input as { nextToken?: string };
+  return { events: [], searchedLogStreams: [], nextToken: `0${nextToken}` };
+}
 
 function operationOf({ headers }: Request): string {
   const type = headers['content-type'] ?? '';

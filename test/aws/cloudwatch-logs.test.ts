@@ -23,14 +23,18 @@ const lines = [
 
 let aws: FakeAws;
 let refusal: string | null;
+/** From which call on. */
+let refusedFrom: number;
+let pageSize: number;
+let isFirstEmpty: boolean;
 
 /** FilterLogEvents in pages of two, with an empty page between them, as CloudWatch has it. */
 function filterLogEvents({ input }: AwsCall): object {
-  if (refusal !== null) return { __type: refusal };
+  if (refusal !== null && aws.calls.length >= refusedFrom) return { __type: refusal };
   const forward = input.startFromHead !== false;
   const sorted = forward ? lines : [...lines].reverse();
-  const at = Number(input.nextToken ?? 0);
-  const size = Number(input.limit ?? 2);
+  const at = Number(input.nextToken ?? (isFirstEmpty ? -0.5 : 0));
+  const size = Math.min(Number(input.limit ?? 2), pageSize);
   if (at % 1 !== 0) return { events: [], nextToken: String(Math.ceil(at)) };
   const next = at + size;
   return {
@@ -41,8 +45,11 @@ function filterLogEvents({ input }: AwsCall): object {
 
 beforeEach(async () => {
   refusal = null;
+  refusedFrom = 1;
+  pageSize = Infinity;
+  isFirstEmpty = false;
   aws = await startFakeAws((call, response) => {
-    if (refusal !== null) response.statusCode = 400;
+    if (refusal !== null && aws.calls.length >= refusedFrom) response.statusCode = 400;
     return filterLogEvents(call);
   });
   useAwsSettings({
@@ -55,11 +62,14 @@ afterEach(() => aws.close());
 
 describe('the last lines of a job', () => {
   it('come by one call, the oldest first, without their line ends', async () => {
-    expect(await createLogsApi('eu-west-1').lastEvents(streams, from, 3)).toEqual([
-      { id: 'event-1', stream: 'algo-2-17', timestamp: from + 2, message: 'second' },
-      { id: 'event-2', stream: 'algo-1-17', timestamp: from + 3, message: 'third' },
-      { id: 'event-3', stream: 'algo-1-17', timestamp: from + 3, message: 'fourth' },
-    ]);
+    expect(await createLogsApi('eu-west-1').lastEvents(streams, from, 3)).toEqual({
+      events: [
+        { id: 'event-1', stream: 'algo-2-17', timestamp: from + 2, message: 'second' },
+        { id: 'event-2', stream: 'algo-1-17', timestamp: from + 3, message: 'third' },
+        { id: 'event-3', stream: 'algo-1-17', timestamp: from + 3, message: 'fourth' },
+      ],
+      cutOff: null,
+    });
     expect(aws.calls).toHaveLength(1);
     expect(aws.calls[0]!.input).toEqual({
       logGroupName: '/aws/sagemaker/TrainingJobs',
@@ -70,9 +80,29 @@ describe('the last lines of a job', () => {
     });
   });
 
+  it('come over several pages, also empty ones', async () => {
+    pageSize = 2;
+    isFirstEmpty = true;
+    const { events, cutOff } = await createLogsApi('eu-west-1').lastEvents(streams, from, 3);
+    expect(events.map(({ message }) => message)).toEqual(['second', 'third', 'fourth']);
+    expect(cutOff).toBeNull();
+  });
+
+  it('say why they are fewer', async () => {
+    pageSize = 2;
+    refusal = 'AccessDeniedException';
+    refusedFrom = 2;
+    const { events, cutOff } = await createLogsApi('eu-west-1').lastEvents(streams, from, 3);
+    expect(events.map(({ message }) => message)).toEqual(['third', 'fourth']);
+    expect(cutOff).toMatchObject({ code: 'AccessDenied' });
+  });
+
   it('are none before the first job of an account has written any', async () => {
     refusal = 'ResourceNotFoundException';
-    expect(await createLogsApi('eu-west-1').lastEvents(streams, from, 3)).toEqual([]);
+    expect(await createLogsApi('eu-west-1').lastEvents(streams, from, 3)).toEqual({
+      events: [],
+      cutOff: null,
+    });
   });
 
   it('are refused without permission, and it is said to what', async () => {

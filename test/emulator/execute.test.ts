@@ -184,12 +184,12 @@ describeS3('jobs that the emulator runs for real', () => {
       TrainingJobStatus: 'Failed',
       FailureReason: 'AlgorithmError: no rows left, exit code: 3',
     });
-    const [line] = await createLogsApi(region).lastEvents(
+    const { events } = await createLogsApi(region).lastEvents(
       { group: '/aws/sagemaker/TrainingJobs', prefix: 'fails/' },
       0,
       1,
     );
-    expect(line?.message).toBe('train: train.py exited with code 3');
+    expect(events[0]?.message).toBe('train: train.py exited with code 3');
     await create('Processing', 'fails', await processing('echo x >/opt/ml/processing/output/out/x; exit 7'));
     expect(await end('Processing', 'fails')).toMatchObject({
       FailureReason: 'AlgorithmError: , exit code: 7',

@@ -45,12 +45,24 @@ describe('the log of a job', () => {
     const lines = Array.from({ length: 30_000 }, (_, index) => `line ${index} ${'é'.repeat(30)}`);
     writeFileSync(log(), lines.join('\n'));
     const logs = createLogsApi(region);
-    expect(messagesOf(await logs.lastEvents(streams, 0, 3))).toEqual(lines.slice(-3));
+    expect(messagesOf((await logs.lastEvents(streams, 0, 3)).events)).toEqual(lines.slice(-3));
     const pages: LogEvent[][] = [];
     for await (const page of logs.pages(streams, 0)) pages.push(page);
     expect(pages.length).toBeGreaterThan(2);
     expect(messagesOf(pages.flat())).toEqual(lines);
     expect(pages[0]![0]!.stream).toMatch(/^algo-1-\d+$/);
+  });
+
+  it('may come after pages that are empty', async () => {
+    writeFileSync(log(), 'a\nb\n');
+    const logs = createLogsApi(region);
+    emulator.fault({ fault: 'empty-page', times: 2 });
+    expect(messagesOf((await logs.lastEvents(streams, 0, 3)).events)).toEqual(['a', 'b']);
+    emulator.clearFaults();
+    emulator.fault({ fault: 'empty-page', times: 2 });
+    const pages: string[][] = [];
+    for await (const page of logs.pages(streams, 0)) pages.push(messagesOf(page));
+    expect(pages).toEqual([[], [], ['a', 'b']]);
   });
 
   it('comes in pages as small as they are wanted', async () => {
@@ -65,15 +77,16 @@ describe('the log of a job', () => {
 
   it('is cut where a line is longer than an event may be', async () => {
     writeFileSync(log(), `${'x'.repeat(600_000)}\nlast\n`);
-    const events = await createLogsApi(region).lastEvents(streams, 0, 20);
+    const { events } = await createLogsApi(region).lastEvents(streams, 0, 20);
     expect(events.map(({ message }) => message.length)).toEqual([262_144, 262_144, 75_712, 4]);
   });
 
   it('is empty of a job that nobody knows, or before it began', async () => {
     writeFileSync(log(), 'a\n');
     const logs = createLogsApi(region);
-    expect(await logs.lastEvents({ ...streams, prefix: 'job-2/' }, 0, 20)).toEqual([]);
-    expect(await logs.lastEvents(streams, emulator.emulator.clock.now() + 60_000, 20)).toEqual([]);
+    const none = { events: [], cutOff: null };
+    expect(await logs.lastEvents({ ...streams, prefix: 'job-2/' }, 0, 20)).toEqual(none);
+    expect(await logs.lastEvents(streams, emulator.emulator.clock.now() + 60_000, 20)).toEqual(none);
   });
 
   it('is refused as CloudWatch refuses', async () => {

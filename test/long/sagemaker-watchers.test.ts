@@ -63,7 +63,7 @@ async function startWorker(): Promise<() => Promise<void>> {
   const clock = createClock(speed);
   const engine = createSageMakerEngine({
     api: createSageMakerApi(session.region),
-    logs: { lastEvents: () => Promise.resolve([]), pages: () => never() },
+    logs: { lastEvents: () => Promise.resolve({ events: [], cutOff: null }), pages: () => never() },
     budget: createBudget(clock),
     clock,
   });

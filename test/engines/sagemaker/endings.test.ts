@@ -50,6 +50,15 @@ describe('a job that fails', () => {
     });
   });
 
+  it('says why lines of its log are missing', async () => {
+    stand.emulator.fault({ fault: 'life', life: { end: 'Failed', failureReason: 'AlgorithmError: no' } });
+    stand.log = [{ stream: 'algo-1-1', timestamp: 1, message: 'last' }];
+    stand.cutOff = new Error('it took too long');
+    expect(await watch(stand, stand.engine, await ensure(jobs.Training))).toMatchObject({
+      logTail: [expect.stringMatching(/before was not to be had: it took too long \(https:.*job-1/), 'last'],
+    });
+  });
+
   it('says why also when its log is not to be had, and where to look', async () => {
     stand.emulator.fault({ fault: 'life', life: { end: 'Failed', failureReason: 'AlgorithmError: no' } });
     stand.log = new SluiceError('AccessDenied', 'FilterLogEvents: not allowed');

@@ -48,6 +48,8 @@ export interface Stand {
   other(api?: SageMakerApi): Engine;
   /** What CloudWatch has of any job, or why it gives nothing. */
   log: Omit<LogEvent, 'id'>[] | Error;
+  /** Why it does not give all of it. */
+  cutOff: Error | null;
   /** How often it was asked. */
   logCalls: number;
 }
@@ -64,7 +66,8 @@ export function standPerTest(): Stand {
     lastEvents() {
       stand.logCalls += 1;
       if (stand.log instanceof Error) return Promise.reject(stand.log);
-      return Promise.resolve(stand.log.map((event, index) => ({ id: `event-${index}`, ...event })));
+      const events = stand.log.map((event, index) => ({ id: `event-${index}`, ...event }));
+      return Promise.resolve({ events, cutOff: stand.cutOff });
     },
     pages: () => {
       throw new Error('the engine reads no log to its beginning');
@@ -83,6 +86,7 @@ export function standPerTest(): Stand {
     stand.emulator = await openEmulator();
     useAwsSettings(stand.emulator.env);
     stand.log = [];
+    stand.cutOff = null;
     stand.logCalls = 0;
     stand.engine = stand.other();
     await createModels();
