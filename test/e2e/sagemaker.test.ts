@@ -11,7 +11,9 @@ import { afterAll, beforeAll, beforeEach, expect, it } from 'vitest';
 import { createSageMakerApi } from '../../src/aws/sagemaker.ts';
 import type { Json } from '../../src/core/expressions.ts';
 import type { RunReport } from '../../src/core/run.ts';
+import { whyNoAwsClients } from '../support/aws-clients.ts';
 import { useAwsSettings, withoutAwsSettings } from '../support/aws-env.ts';
+import { problemsInLedger } from '../support/botocore.ts';
 import { bucketName, openCloudStage, smallScript, type CloudStage } from '../support/cloud-stage.ts';
 import { folderPerTest } from '../support/folders.ts';
 import { smallPipeline } from '../support/pipelines.ts';
@@ -166,5 +168,9 @@ pathlib.Path('/opt/ml/processing/output/evaluation/evaluation.json').write_text(
     ]);
     const uri = `s3://${bucketName}/sluice/runs/small/${handle.firstExecutionRunId}/evaluate/evaluation/evaluation.json`;
     expect(JSON.parse(await stage.bucket.readText(uri, 1000))).toEqual({ metrics: { mse: 1 } });
+  });
+
+  it.skipIf(whyNoAwsClients !== undefined)('asks AWS for nothing that botocore would not send', async () => {
+    expect(await problemsInLedger(stage.emulator.ledger())).toEqual([]);
   });
 });

@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { projectFolder } from '../../src/config.ts';
 import { chance } from '../../src/emulator/chance.ts';
 import { ask } from '../emulator/client.ts';
+import { problemsInLedger } from '../support/botocore.ts';
 import { openCloudStage, type CloudStage } from '../support/cloud-stage.ts';
 import { seeded } from '../support/random.ts';
 import { startS3Proxy, type Fault, type SeenRequest } from '../support/s3-proxy.ts';
@@ -65,7 +66,7 @@ export async function runFaultSuite({ seed, runs, kills }: SuiteOptions): Promis
     const ending = startAll(stage, plan.runs, began + patienceMs).finally(() => (isOver = true));
     const [started, chaos] = await Promise.all([ending, making]);
     const evidence = await collect(stage, started, chaos, receiver.deliveries);
-    const problems = audit(evidence);
+    const problems = [...audit(evidence), ...(await problemsInLedger(evidence.ledger))];
     console.log(
       summaryOf({ seed, evidence, planned: plan.runs, chaos: chaos.counts, s3: proxy.met().faults }),
       `${problems.length} violations, ${Math.round((Date.now() - began) / 1000)} s`,

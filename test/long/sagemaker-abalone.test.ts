@@ -5,8 +5,10 @@ import { readFile, readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { projectFolder } from '../../src/config.ts';
+import type { Entry } from '../../src/emulator/ledger.ts';
 import { clientEnv } from '../../src/emulator/start.ts';
 import type { RunReport } from '../../src/core/run.ts';
+import { problemsInLedger } from '../support/botocore.ts';
 import { freePorts } from '../support/stack.ts';
 import { describeS3, startS3Server, type S3Server } from '../support/s3-server.ts';
 import { openStage, type Stage } from '../support/stage.ts';
@@ -66,6 +68,8 @@ describeS3('the example in mode "sagemaker", its jobs run for real by the emulat
       ]);
       expect(there.equals(here), name).toBe(true);
     }
+    const ledger = await fetch(`${emulator.endpoint}/_emulator/ledger`);
+    expect(await problemsInLedger((await ledger.json()) as Entry[])).toEqual([]);
     console.log(`The same, local and online: ${files.join(', ')}; error ${online.report.metric?.value}`);
   });
 });
