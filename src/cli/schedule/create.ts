@@ -1,4 +1,9 @@
-import { ScheduleAlreadyRunning, type Client, type ScheduleOptions } from '@temporalio/client';
+import {
+  ScheduleAlreadyRunning,
+  type Client,
+  type ScheduleHandle,
+  type ScheduleOptions,
+} from '@temporalio/client';
 import { readConfig, type Config } from '../../config.ts';
 import { workflowType } from '../../core/run.ts';
 import { usageError } from '../errors.ts';
@@ -106,16 +111,13 @@ function optionsOf(
 }
 
 async function create(client: Client, options: Options, window: number | null) {
-  const { jitter, ...times } = options.spec;
+  const times = { ...options.spec };
+  delete times.jitter;
   try {
-    // Without jitter, so that what the server makes of the times tells the interval.
-    const handle = await client.schedule.create({ ...options, spec: times });
-    const catchupWindow = window ?? intervalOf((await handle.describe()).info.nextActionTimes);
-    await handle.update(() => ({
-      ...options,
-      spec: { ...times, ...(jitter !== undefined && { jitter }) },
-      policies: { ...options.policies, catchupWindow },
-    }));
+    // Without jitter, so that what the server makes of the times tells the interval; paused, so that half a schedule starts nothing.
+    const state = { paused: true, note: 'being made by `sluice schedule create`' };
+    const handle = await client.schedule.create({ ...options, spec: times, state });
+    const catchupWindow = await completed(handle, options, window);
     const { info } = await handle.describe();
     return { catchupWindowMs: catchupWindow, nextTimes: info.nextActionTimes.map(timeText) };
   } catch (error) {
@@ -125,6 +127,18 @@ async function create(client: Client, options: Options, window: number | null) {
     throw usageError(
       `There is a schedule ${options.scheduleId} already; \`sluice schedule delete ${options.scheduleId}\` removes it, --id names another`,
     );
+  }
+}
+
+/** Makes the schedule what was asked for, or no schedule at all. */
+async function completed(handle: ScheduleHandle, options: Options, window: number | null): Promise<number> {
+  try {
+    const catchupWindow = window ?? intervalOf((await handle.describe()).info.nextActionTimes);
+    await handle.update(() => ({ ...options, policies: { ...options.policies, catchupWindow } }));
+    return catchupWindow;
+  } catch (error) {
+    await handle.delete().catch(() => undefined);
+    throw error;
   }
 }
 
