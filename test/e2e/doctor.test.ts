@@ -1,13 +1,15 @@
+import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import type { Check } from '../../src/cli/doctor/check.ts';
 import { useAwsSettings, withoutAwsSettings } from '../support/aws-env.ts';
 import { openCloudStage, type CloudStage } from '../support/cloud-stage.ts';
-import { sluice } from '../support/commands.ts';
+import { command, sluice } from '../support/commands.ts';
 import { folderPerTest } from '../support/folders.ts';
 import { describeS3 } from '../support/s3-server.ts';
 import { freePorts, startServer, type Server } from '../support/stack.ts';
 import { openStage, type Stage } from '../support/stage.ts';
+import { temporalCli } from '../support/toolchain.ts';
 
 withoutAwsSettings(folderPerTest());
 
@@ -122,6 +124,50 @@ describe('sluice doctor', () => {
     expect(found.get('metrics')?.said).toMatch(/ is not answered by a worker that is ready$/);
   });
 
+  it('finds that a deployment has no current version, so that new runs wait', async () => {
+    const version = {
+      SLUICE_TASK_QUEUE: 'versioned',
+      SLUICE_HOME: join(stage.folder, 'versioned'),
+      TEMPORAL_DEPLOYMENT_NAME: 'doctors',
+      TEMPORAL_WORKER_BUILD_ID: 'v1',
+    };
+    const look = async () => (await examine({ ...stage.env, ...version })).found;
+    const setCurrent =
+      '`temporal worker deployment set-current-version --deployment-name doctors --build-id v1`';
+    expect((await look()).get('worker version')).toMatchObject({
+      state: 'failure',
+      said: 'no worker of the deployment doctors has been there',
+    });
+    await stage.startWorker(version);
+    const found = await look();
+    expect(failures(found)).toEqual(['worker version']);
+    expect(found.get('worker version')).toMatchObject({
+      said: 'doctors has no current version: new runs wait',
+      todo: setCurrent,
+    });
+    const made = await command(temporalCli(), setCurrent.slice(10, -1).split(' ').concat('--yes'), stage.env);
+    expect(made.code, made.stderr).toBe(0);
+    expect((await look()).get('worker version')).toMatchObject({
+      state: 'ok',
+      said: 'v1 is the current one of doctors',
+    });
+  });
+
+  it('asks for no Python and no Temporal CLI where none is needed', async () => {
+    const nothing = { SLUICE_PYTHON: '/nowhere', SLUICE_LOCAL_ENGINE: 'process' };
+    expect(failures((await examine({ ...env, ...nothing })).found)).toContain('Python environment');
+    const main = await examine({ ...env, ...nothing, SLUICE_QUEUES: 'main' });
+    expect([main.code, failures(main.found)]).toEqual([0, []]);
+    const bare = join(stage.folder, 'python-without-scikit-learn');
+    await writeFile(bare, '#!/bin/sh\ncase "$*" in *sklearn*) exit 1;; esac\necho 3.11.2\n', { mode: 0o755 });
+    const look = async (engine: string) =>
+      (await examine({ ...env, SLUICE_PYTHON: bare, SLUICE_LOCAL_ENGINE: engine })).found.get(
+        'Python environment',
+      );
+    expect(await look('container')).toMatchObject({ state: 'ok', said: `3.11.2 (${bare})` });
+    expect((await look('process'))?.state).toBe('failure');
+  });
+
   it('finds keys that encrypt nothing', async () => {
     const { found } = await examine({ ...env, SLUICE_ENCRYPTION_KEYS: 'not-a-key' });
     expect(failures(found)).toEqual(['encryption']);
@@ -188,6 +234,19 @@ describeS3('sluice doctor, of AWS,', () => {
       said: 'mine',
     });
     expect((await look()).found.get('AWS bucket')?.state).toBe('note');
+  });
+
+  it('needs no permission that only a sweep needs', async () => {
+    stage.emulator.fault({ fault: 'error', operation: 'List*', code: 'AccessDeniedException' });
+    const { code, found } = await look();
+    stage.emulator.clearFaults();
+    expect([code, failures(found)]).toEqual([0, []]);
+    expect(found.get('SageMaker')?.state).toBe('ok');
+    // Of no job, where the policy names a prefix.
+    stage.emulator.fault({ fault: 'error', operation: 'Describe*', code: 'AccessDeniedException' });
+    const limited = await look();
+    stage.emulator.clearFaults();
+    expect(limited.found.get('SageMaker')?.state).toBe('note');
   });
 
   it('finds a bucket that is not there, and a role of another account', async () => {

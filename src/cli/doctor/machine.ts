@@ -6,6 +6,7 @@ import { promisify } from 'node:util';
 import { projectFolder, type Config } from '../../config.ts';
 import { SluiceError } from '../../core/errors.ts';
 import { probeIsolation } from '../../engines/process/isolation.ts';
+import { configuredServer } from '../../temporal/settings.ts';
 import { createLocalEngines } from '../../worker.ts';
 import { lastLine, type Check } from './check.ts';
 
@@ -41,11 +42,20 @@ function checkBuild(): Check {
     : { what, state: 'failure', said: `${bundle} is not there`, todo: '`npm run build` makes it' };
 }
 
-async function checkPython({ python }: Config): Promise<Check> {
+/** Whether jobs of runs are processes of this machine, or may be. */
+const usesProcesses = ({ localEngine, queues }: Config) => localEngine !== 'container' && queues.local;
+const unusedHere = 'not needed: this worker runs no jobs as processes';
+
+async function checkPython(config: Config): Promise<Check> {
   const what = 'Python environment';
+  if (!config.queues.local) return { what, state: 'note', said: unusedHere };
+  const { python } = config;
   if (python === null)
     return { what, state: 'failure', said: 'not made yet', todo: '`npm run setup` makes it' };
-  const script = 'import sys, sklearn; print(sys.version.split()[0], "scikit-learn", sklearn.__version__)';
+  // Supervisors of containers are in Python, too, without scikit-learn.
+  const script = usesProcesses(config)
+    ? 'import sys, sklearn; print(sys.version.split()[0], "scikit-learn", sklearn.__version__)'
+    : 'import sys; print(sys.version.split()[0])';
   try {
     const { stdout } = await run(python, ['-c', script]);
     return { what, state: 'ok', said: `${stdout.trim()} (${python})` };
@@ -66,8 +76,13 @@ function checkFrameworks({ frameworkPythons }: Config): Check[] {
 
 async function checkTemporalCli({ temporalCli }: Config): Promise<Check> {
   const what = 'Temporal CLI';
-  if (temporalCli === null)
-    return { what, state: 'failure', said: 'not found', todo: '`npm run setup` fetches it' };
+  // It is for the server that `sluice run` and `sluice dev` start, and for `sluice temporal`.
+  if (temporalCli === null) {
+    const said = 'not found';
+    return configuredServer() === null
+      ? { what, state: 'failure', said, todo: '`npm run setup` fetches it' }
+      : { what, state: 'note', said: `${said}; \`sluice temporal\` needs one, no worker does` };
+  }
   try {
     const { stdout } = await run(temporalCli, ['--version']);
     return { what, state: 'ok', said: `${stdout.trim()} (${temporalCli})` };
@@ -103,8 +118,10 @@ async function checkContainerEngine(config: Config): Promise<Check> {
   }
 }
 
-async function checkIsolation({ python, isolation }: Config): Promise<Check> {
+async function checkIsolation(config: Config): Promise<Check> {
   const what = 'process isolation';
+  const { python, isolation } = config;
+  if (!usesProcesses(config)) return { what, state: 'note', said: unusedHere };
   if (isolation === 'none') return { what, state: 'note', said: 'none, by SLUICE_PROCESS_ISOLATION' };
   if (python === null)
     return { what, state: 'failure', said: 'cannot be tried without Python', todo: '`npm run setup`' };

@@ -40,7 +40,11 @@ export async function checkServer(config: Config): Promise<Check[]> {
       namespace,
       ...(namespace.state === 'failure'
         ? []
-        : [await checkSearchAttributes(session), ...(await checkQueues(config, session))]),
+        : [
+            await checkSearchAttributes(session),
+            ...(await checkVersion(config, session)),
+            ...(await checkQueues(config, session)),
+          ]),
     ];
   } finally {
     await session.close();
@@ -93,6 +97,30 @@ async function checkSearchAttributes({ client, server: { namespace } }: Session)
   } catch (error) {
     const said = `cannot be asked for here (${lastLine(error)})`;
     return { what, state: 'warning', said, todo: 'runs go without them where they are missing' };
+  }
+}
+
+/** With worker versioning a deployment without a current version does nothing at all, whoever polls. */
+async function checkVersion({ version }: Config, { client, server }: Session): Promise<Check[]> {
+  if (version === null) return [];
+  const what = 'worker version';
+  const { deploymentName, buildId } = version;
+  const todo = `\`temporal worker deployment set-current-version --deployment-name ${deploymentName} --build-id ${buildId}\``;
+  try {
+    const { workerDeploymentInfo } = await client.workflowService.describeWorkerDeployment({
+      namespace: server.namespace,
+      deploymentName,
+    });
+    const current = workerDeploymentInfo?.routingConfig?.currentDeploymentVersion?.buildId;
+    if (current) return [{ what, state: 'ok', said: `${current} is the current one of ${deploymentName}` }];
+    const said = `${deploymentName} has no current version: new runs wait`;
+    return [{ what, state: 'failure', said, todo }];
+  } catch (error) {
+    if (isGrpcServiceError(error) && (error.code as number) === notFound) {
+      const said = `no worker of the deployment ${deploymentName} has been there`;
+      return [{ what, state: 'failure', said, todo: `start one, then ${todo}` }];
+    }
+    return [{ what, state: 'failure', said: lastLine(error), todo: 'see what the server says' }];
   }
 }
 
