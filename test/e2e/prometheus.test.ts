@@ -70,6 +70,7 @@ describePrometheus('Prometheus, set up as deploy/observing says,', () => {
     // What nothing has happened of has no data: notifications, AWS, trouble.
     const empty = [
       'Notifications',
+      'Wait for capped',
       'Trouble',
       'Workflow tasks that fail',
       'Calls',
@@ -80,7 +81,10 @@ describePrometheus('Prometheus, set up as deploy/observing says,', () => {
     for (const { title, expr } of queries.filter(
       (one) => !absent.some((start) => one.title.startsWith(start)),
     ))
-      expect(await query(expr), title).not.toEqual([]);
+      // A rate needs two looks of Prometheus at what it is the rate of.
+      await until(async () => (await query(expr)).length > 0, 30).catch(() => {
+        throw new Error(`no data of ${title}: ${expr}`);
+      });
     const gate = queries.filter(({ title }) => title === 'The metric at the gate');
     const values = await Promise.all(gate.map(async ({ expr }) => (await query(expr))[0]?.value[1]));
     expect(values).toEqual(['6', '7']);
