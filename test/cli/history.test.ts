@@ -1,5 +1,6 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { until } from '../support/until.ts';
+import { startReceiver } from '../support/world.ts';
 import { createRoot, jsonFrom, type Root } from './fixtures.ts';
 
 let root: Root;
@@ -21,8 +22,13 @@ describe('a run whose worker is gone', () => {
     ['rejected', {}, ['--param', 'limit=5.5']],
     ['failed', { train: 'echo no good >&2; exit 7' }, []],
   ])('that was %s is told from its history as it told itself', async (outcome, steps, args) => {
-    const run = await root.sluice('run', root.pipeline(steps), '--json', '--workflow-id', 'one', ...args);
+    const receiver = await startReceiver();
+    const file = root.pipeline({ ...steps, notify: [{ webhook: receiver.url }] });
+    const allowed = { SLUICE_WEBHOOK_ALLOW: '127.0.0.1' };
+    const run = await root.start(['run', file, '--json', '--workflow-id', 'one', ...args], allowed).ended;
     await root.hostGone();
+    await receiver.close();
+    expect(receiver.deliveries).toHaveLength(1);
     const told = jsonFrom(run) as { outcome: string; steps: { seconds: number | null }[] };
     expect(told.outcome).toBe(outcome);
     const status = jsonFrom(await lookAt('status', 'one', '--json')) as typeof told;

@@ -25,7 +25,8 @@ const steps: Readonly<Record<string, StepName>> = {
   createModel: 'createModel',
   transform: 'transform',
   registerModel: 'register',
-  notify: 'notify',
+  notifyFailure: 'notify',
+  notifyAccepted: 'notify',
 };
 
 /** What the workflow gave to an activity, as far as it is told on. */
