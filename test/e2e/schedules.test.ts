@@ -64,7 +64,7 @@ describe('a schedule', () => {
     await ok(
       'schedule',
       'create',
-      root.pipeline({ register: undefined }, { name: 'often' }),
+      root.pipeline({ train: 'sleep 3', register: undefined }, { name: 'often' }),
       '--interval',
       '2s',
     );
