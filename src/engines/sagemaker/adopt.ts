@@ -1,16 +1,13 @@
-import { z } from 'zod';
-import { isAwsError } from '../../core/aws-facts.ts';
 import { SluiceError } from '../../core/errors.ts';
 import type { JobRequest } from '../../core/jobs.ts';
 import { requestHash } from '../local/request-hash.ts';
 import type { Call } from './calls.ts';
 import type { Clock } from './clock.ts';
 import type { Description } from './descriptions.ts';
+import { readTags } from './job-tags.ts';
 import { look, lookClosely } from './look.ts';
-import { requestHashTag, tagsRequest } from './requests.ts';
+import { requestHashTag } from './requests.ts';
 import { visibleAfterMs } from './seen-jobs.ts';
-
-const tagList = z.object({ Tags: z.array(z.object({ Key: z.string(), Value: z.string() })).nullish() });
 
 const pauseMs = 4000;
 
@@ -46,18 +43,8 @@ export async function adopt(name: string, job: JobRequest, tools: Tools): Promis
 /** Tags, too, may come after the job, or the job be unknown where tags are kept. */
 async function hashOf(arn: string, { call, clock, signal }: Tools): Promise<string | undefined> {
   for (const started = clock.now(); ;) {
-    const hash = await readHash(arn, call, signal);
+    const hash = (await readTags(call, arn, signal)).get(requestHashTag);
     if (hash !== undefined || clock.now() - started >= visibleAfterMs) return hash;
     await clock.wait(pauseMs, signal);
-  }
-}
-
-async function readHash(arn: string, call: Call, signal: AbortSignal): Promise<string | undefined> {
-  try {
-    const { Tags } = tagList.parse(await call(tagsRequest(arn), { signal }));
-    return Tags?.find(({ Key }) => Key === requestHashTag)?.Value;
-  } catch (error) {
-    if (isAwsError(error, 'ResourceNotFound', 'Validation')) return undefined;
-    throw error;
   }
 }

@@ -1,12 +1,12 @@
 import { z } from 'zod';
-import { isAwsError } from '../../core/aws-facts.ts';
 import { SluiceError } from '../../core/errors.ts';
 import type { SweepOptions, SweepReport, SweptJob } from '../../core/sweep.ts';
 import { fromTagValue } from '../../core/tags.ts';
 import type { Call } from './calls.ts';
 import type { Clock } from './clock.ts';
+import { readTags } from './job-tags.ts';
 import { look } from './look.ts';
-import { listRequest, tagsRequest, type JobKind } from './requests.ts';
+import { listRequest, type JobKind } from './requests.ts';
 import { createSeenJobs } from './seen-jobs.ts';
 import { stopJob } from './stop.ts';
 
@@ -59,42 +59,27 @@ async function* jobsInProgress({ call, signal }: Tools, kind: JobKind): AsyncGen
 
 /** Null: it is not ours, of another namespace, or needed. */
 async function orphanOf(tools: Tools, found: Found, options: SweepOptions): Promise<SweptJob | null> {
-  const tags = await tagsOf(tools, found.arn);
-  const workflowId = tags.get('sluice:workflow-id');
-  const runId = tags.get('sluice:run-id');
-  if (tags.get('sluice:namespace') !== options.namespace) return null;
+  const tags = await readTags(tools.call, found.arn, tools.signal);
+  const ours = (name: string) => {
+    const value = tags.get(`sluice:${name}`);
+    return value === undefined ? undefined : fromTagValue(value);
+  };
+  const workflowId = ours('workflow-id');
+  const runId = ours('run-id');
+  if (ours('namespace') !== options.namespace) return null;
   if (workflowId === undefined || runId === undefined) return null;
   const run = await options.ownerOf(workflowId, runId);
   if (run === 'open') return null;
   const isKept = run === 'unknown' && !options.unknown;
   return {
     ...found,
-    pipeline: tags.get('sluice:pipeline') ?? null,
+    pipeline: ours('pipeline') ?? null,
     workflowId,
     runId,
     run,
     action: isKept ? 'kept' : options.dryRun ? 'would stop' : 'stopped',
     status: 'InProgress',
   };
-}
-
-const tagList = z.array(z.object({ Key: z.string(), Value: z.string() })).nullish();
-
-async function tagsOf({ call, signal }: Tools, arn: string): Promise<Map<string, string>> {
-  const tags = new Map<string, string>();
-  let token: string | undefined;
-  do {
-    const answer = await call(tagsRequest(arn, token), { signal }).catch(noTags);
-    for (const { Key, Value } of tagList.parse(answer.Tags) ?? []) tags.set(Key, fromTagValue(Value));
-    token = typeof answer.NextToken === 'string' ? answer.NextToken : undefined;
-  } while (token !== undefined);
-  return tags;
-}
-
-/** A job that is over may be deleted meanwhile. */
-function noTags(error: unknown): Record<string, unknown> {
-  if (isAwsError(error, 'ResourceNotFound', 'Validation')) return {};
-  throw error;
 }
 
 async function ask({ call, clock }: Tools, job: SweptJob): Promise<SweptJob> {
