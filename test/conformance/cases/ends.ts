@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { expect } from 'vitest';
 import { SluiceError } from '../../../src/core/errors.ts';
 import type { ConformanceCase } from '../contract.ts';
+import { until } from '../../support/until.ts';
 import { sources } from '../sources.ts';
 
 /** Says that it listens, and then has things to do. */
@@ -201,11 +202,17 @@ const identityCases: ConformanceCase[] = [
     title: 'A job is missing, then running, then over, with the times of its start and end',
     source: sources.sluice,
     kind: 'Processing',
-    job: (lab) => lab.script('print("ready", flush=True)\ntime.sleep(0.3)'),
+    job: (lab) => lab.script('print("ready", flush=True)\ntime.sleep(5)'),
     async act(job) {
       expect(await job.describe()).toEqual({ status: 'missing' });
       await job.ensure();
       await job.untilPrinted('ready');
+      // SageMaker's answers are a little behind the job.
+      await until(async () => {
+        const state = await job.describe();
+        expect(state).toMatchObject({ status: 'running' });
+        return (state as { startedAt: unknown }).startedAt !== null;
+      });
       expect(await job.describe()).toMatchObject({ status: 'running', startedAt: expect.any(String) });
     },
     ends: { status: 'succeeded' },
