@@ -24,7 +24,17 @@ const layers = {
   emulator: { folders: ['core'], packages: 'node:|zod$', typesFrom: ['engines', 'storage'] },
 };
 /** Nobody imports these but each other. */
-const roots = ['worker', 'cloud', 'cli', 'config', 'logger', 'secrets', 'data-converter', 'telemetry'];
+const roots = [
+  'worker',
+  'cloud',
+  'machine',
+  'cli',
+  'config',
+  'logger',
+  'secrets',
+  'data-converter',
+  'telemetry',
+];
 
 const boundary = ([name, { folders, packages, typesFrom = [] }]) => {
   const denied = [

@@ -25,7 +25,8 @@ export async function containerCancel(rounds) {
       const handle = await stack.client.workflow.start('sequence', {
         taskQueue: stack.config.taskQueue,
         workflowId: `bench-${randomUUID()}`,
-        args: [{ count: 1, request, engine: 'container' }],
+        workflowExecutionTimeout: '5 minutes',
+        args: [{ count: 1, request, engine: 'container', host: stack.host }],
       });
       await until(async () => {
         const [id] = await containers();

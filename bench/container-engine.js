@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { readConfig } from '../dist/config.js';
 import { frameworkTag } from '../dist/engines/container/images.js';
-import { createLocalEngines } from '../dist/worker.js';
+import { createLocalEngines } from '../dist/machine.js';
 import { projectFolder } from './stack.js';
 
 const run = promisify(execFile);

@@ -29,7 +29,8 @@ export async function noOpSteps(rounds) {
     stack.client.workflow.execute('sequence', {
       taskQueue: stack.config.taskQueue,
       workflowId: `bench-${randomUUID()}`,
-      args: [{ count, request: noOpRequest(), engine: 'process' }],
+      workflowExecutionTimeout: '5 minutes',
+      args: [{ count, request: noOpRequest(), engine: 'process', host: stack.host }],
     });
   try {
     await run(6);

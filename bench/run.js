@@ -57,9 +57,15 @@ for (const [name, measure] of Object.entries(figures)) {
     continue;
   }
   console.error(`${name}…`);
-  const measured = await measure(rounds[name]);
-  rows.push(...measured);
-  for (const { figure, measured: value } of measured) console.error(`  ${figure}: ${value}`);
+  try {
+    const measured = await measure(rounds[name]);
+    rows.push(...measured);
+    for (const { figure, measured: value } of measured) console.error(`  ${figure}: ${value}`);
+  } catch (error) {
+    // The others take half an hour, too.
+    console.error(`${name}: failed`, error);
+    process.exitCode = 1;
+  }
 }
 
 const machine = `${cpus().length} × ${cpus()[0].model.trim()}, ${Math.round(totalmem() / 2 ** 30)} GiB, ${process.platform}, Node ${process.version}`;
@@ -76,8 +82,8 @@ const text = [
   '',
 ].join('\n');
 console.log(text);
-if (wanted.length === 0) {
+if (wanted.length === 0 && process.exitCode === undefined) {
   await mkdir(join(projectFolder, 'bench'), { recursive: true });
   await writeFile(join(projectFolder, 'bench', 'RESULTS.md'), text);
 }
-process.exit(0);
+process.exit();

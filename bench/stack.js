@@ -8,6 +8,7 @@ import { fileURLToPath } from 'node:url';
 import { Client, Connection } from '@temporalio/client';
 import { bundleWorkflowCode } from '@temporalio/worker';
 import { readConfig } from '../dist/config.js';
+import { nameOfHost } from '../dist/host-name.js';
 import { createLogger, installTemporalLogger } from '../dist/logger.js';
 import { startWorker } from '../dist/worker.js';
 
@@ -43,6 +44,7 @@ export async function startStack({
     client,
     config,
     home,
+    host: await nameOfHost(home),
     async close() {
       worker.shutdown();
       await worker.ended;

@@ -7,7 +7,7 @@ import { createS3 } from './aws/s3.ts';
 import { createSageMakerApi } from './aws/sagemaker.ts';
 import { createOpenSession, openAccount } from './aws/session.ts';
 import { createStsApi } from './aws/sts.ts';
-import type { Config } from './config.ts';
+import { stagingFolder, type Config } from './config.ts';
 import { sessionUri, type ResolvedSession } from './core/session.ts';
 import { createBudgets } from './engines/sagemaker/budget.ts';
 import { createCalls } from './engines/sagemaker/calls.ts';
@@ -106,6 +106,3 @@ function once<T>(made: Map<string, T>, key: string, make: () => T): T {
   made.set(key, value);
   return value;
 }
-
-/** Where jobs of this machine have their data whose own are on S3. */
-export const stagingFolder = ({ storageFolder }: Config) => join(storageFolder, 'staged');

@@ -207,6 +207,9 @@ export function readConfig(
   };
 }
 
+/** Where jobs of this machine have their data whose own are on S3. */
+export const stagingFolder = ({ storageFolder }: Config) => join(storageFolder, 'staged');
+
 /** Read when it is used, so that nothing that shows these settings shows a password. */
 export const readVariable = (name: string): string | undefined => process.env[name];
 

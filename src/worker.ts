@@ -1,27 +1,20 @@
 import { hostname } from 'node:os';
-import { existsSync, realpathSync } from 'node:fs';
-import { join } from 'node:path';
+import { existsSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { NativeConnection, Worker, type State } from '@temporalio/worker';
 import type { Logger } from 'pino';
 import { createActivities } from './activities/index.ts';
 import type { Dependencies } from './activities/dependencies.ts';
-import { projectFolder, readVariable, type Config } from './config.ts';
+import { readVariable, type Config } from './config.ts';
 import { SluiceError } from './core/errors.ts';
 import { hostQueue, hostsQueue, jobsQueue } from './core/task-queues.ts';
 import { loadDataConverter } from './data-converter.ts';
 import { nameOfHost } from './host-name.ts';
 import { cloudUi } from './core/web-ui.ts';
-import { loginToEcr } from './aws/ecr.ts';
 import { createSnsApi } from './aws/sns.ts';
-import { createCloudDependencies, stagingFolder } from './cloud.ts';
-import { createConnector } from './engines/container/connect.ts';
-import { createContainerEngine } from './engines/container/engine.ts';
-import { findRegistryCredentials } from './engines/container/registry-auth.ts';
-import { createUnusedImages } from './engines/container/unused-images.ts';
-import { chooseLocalEngine, type LocalEngines } from './engines/local-engines.ts';
-import { createProcessEngine } from './engines/process/engine.ts';
-import { withStaging } from './engines/staged/cleaning.ts';
+import { createCloudDependencies } from './cloud.ts';
+import { createLocalEngines } from './machine.ts';
+import { chooseLocalEngine } from './engines/local-engines.ts';
 import { createAddressRules } from './notify/addresses.ts';
 import { createEmailNotifier } from './notify/email.ts';
 import { createNotifier, type Notifier } from './notify/notifier.ts';
@@ -29,7 +22,7 @@ import { createSnsNotifier } from './notify/sns.ts';
 import { createWebhookNotifier } from './notify/webhook.ts';
 import { createSecretReader } from './secrets.ts';
 import { createFileRegistry } from './registry/file-registry.ts';
-import { extractArchive, packArchive, repackModel } from './storage/archive.ts';
+import { repackModel } from './storage/archive.ts';
 import { createFileStorage } from './storage/file-storage.ts';
 import { findInRoots } from './storage/root-paths.ts';
 import { explainRefusal } from './temporal/refusals.ts';
@@ -167,71 +160,12 @@ function createWorkers(
   return Promise.all([...(queues.main ? [main()] : []), ...(queues.local ? local() : [])]);
 }
 
-/**
- * The engines of this machine. @param findModel - of transform jobs; default: in the registry of files.
- * @throws SluiceError `EngineUnavailable` before the set-up.
- */
-export function createLocalEngines(
-  config: Config,
-  findModel = (name: string) => createFileRegistry(config.registryFolder).findModel(name),
-): LocalEngines {
-  if (config.python === null) {
-    throw new SluiceError(
-      'EngineUnavailable',
-      'The process engine needs a Python environment; `npm run setup` makes it, or set SLUICE_PYTHON',
-    );
-  }
-  const storage = createFileStorage(config.storageFolder, [config.root]);
-  const common = {
-    jobsDir: config.jobsFolder,
-    // The interpreter itself: a virtual environment costs it 3 ms, and the supervisor imports nothing of it.
-    supervisorPython: realpathSync(config.python),
-    frameworksDir: join(projectFolder, 'images'),
-    findModel,
-    localPath: (uri: string) => storage.localPath(uri),
-  };
-  const { docker, baseImage } = config;
-  const connect = createConnector(docker);
-  const processEngine = createProcessEngine({
-    ...common,
-    python: config.python,
-    frameworkPythons: config.frameworkPythons,
-    isolation: config.isolation,
-    baseEnvironment: config.pip.settings,
-    extractModel: (uri, folder, signal) => extractArchive(storage.localPath(uri), folder, signal),
-  });
-  const containerEngine = createContainerEngine({
-    ...common,
-    baseImage,
-    connect,
-    credentials: (image) =>
-      findRegistryCredentials(image, {
-        configFolder: docker.configFolder,
-        ecrLogin: (region) => loginToEcr(region, hearCall),
-      }),
-    packModel: (uri, pack, folder) => packArchive(storage.localPath(uri), pack, folder),
-  });
-  return {
-    process: withStaging(processEngine, stagingFolder(config)),
-    container: withStaging(containerEngine, stagingFolder(config)),
-    async findContainerEngine() {
-      const { client, found } = await connect();
-      await client.ping();
-      return found;
-    },
-    unusedImages: createUnusedImages(async () => (await connect()).client, {
-      frameworksDir: common.frameworksDir,
-      baseImage,
-    }),
-  };
-}
-
 function createDependencies(
   config: Config,
   logger: Logger,
   hasSearchAttributes: Dependencies['hasSearchAttributes'],
 ): Omit<Dependencies, 'host' | 'uiUrl'> {
-  const engines = createLocalEngines(config);
+  const engines = createLocalEngines(config, { onCall: hearCall });
   const storage = createFileStorage(config.storageFolder, [config.root]);
   const cloud = createCloudDependencies(config, hearCall);
   return {

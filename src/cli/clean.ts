@@ -3,7 +3,7 @@ import { SluiceError } from '../core/errors.ts';
 import type { Ownership } from '../core/sweep.ts';
 import type { LocalJob } from '../engines/engine.ts';
 import type { LocalEngines } from '../engines/local-engines.ts';
-import { createLocalEngines } from '../worker.ts';
+import { createLocalEngines } from '../machine.ts';
 import { temporaryFiles, unusedImages } from './clean/leftovers.ts';
 import { removeJobs, within, type OwnedJob } from './clean/remove-jobs.ts';
 import { exitCodes } from './errors.ts';

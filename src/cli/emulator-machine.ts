@@ -15,7 +15,7 @@ import { frameworkOfAws } from '../engines/sagemaker/images.ts';
 import { createStagedEngine } from '../engines/staged.ts';
 import { createS3Storage } from '../storage/s3-storage.ts';
 import type { S3Storage } from '../storage/storage.ts';
-import { createLocalEngines } from '../worker.ts';
+import { createLocalEngines } from '../machine.ts';
 
 /** Seconds that SageMaker gives a script after SIGTERM. */
 const graceSeconds = 120;
@@ -64,7 +64,7 @@ interface Place {
 function openPlace(config: Config, { name, folder, keptLog, engineName }: Place, data: Data): JobPlace {
   const engines = createLocalEngines(
     { ...config, root: folder, storageFolder: folder, jobsFolder: join(folder, 'jobs') },
-    () => data.bringModel(folder),
+    { findModel: () => data.bringModel(folder) },
   );
   const log = join(folder, 'jobs', name, 'log.txt');
   const local = engineName === 'container' ? engines.container : engines.process;

@@ -3,7 +3,7 @@ import { stat } from 'node:fs/promises';
 import { basename } from 'node:path';
 import { Readable } from 'node:stream';
 import { crc32 } from 'node:zlib';
-import type { S3Address, S3Api, S3Object } from '../aws/s3.ts';
+import type { S3Address, S3Api, S3Object } from '../aws/s3-api.ts';
 import { SluiceError } from '../core/errors.ts';
 import { hashFolder, type ContentFile } from './content.ts';
 import { below, parseS3Uri, s3Uri } from './s3/address.ts';

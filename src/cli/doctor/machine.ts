@@ -7,7 +7,7 @@ import { projectFolder, type Config } from '../../config.ts';
 import { SluiceError } from '../../core/errors.ts';
 import { probeIsolation } from '../../engines/process/isolation.ts';
 import { configuredServer } from '../../temporal/settings.ts';
-import { createLocalEngines } from '../../worker.ts';
+import { createLocalEngines } from '../../machine.ts';
 import { lastLine, type Check } from './check.ts';
 
 const run = promisify(execFile);

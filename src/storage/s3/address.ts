@@ -1,5 +1,5 @@
 import { join } from 'node:path';
-import type { S3Address } from '../../aws/s3.ts';
+import type { S3Address } from '../../aws/s3-api.ts';
 import { SluiceError } from '../../core/errors.ts';
 import { quote } from '../../core/wording.ts';
 

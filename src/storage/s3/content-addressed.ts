@@ -1,5 +1,5 @@
 import { basename, join } from 'node:path';
-import type { S3Address } from '../../aws/s3.ts';
+import type { S3Address } from '../../aws/s3-api.ts';
 import { SluiceError } from '../../core/errors.ts';
 import { listContent, type ContentFile } from '../content.ts';
 import { sourceArchive } from '../source-archive.ts';

@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { chmod, mkdir, open, rename, rm, type FileHandle } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import { crc32 } from 'node:zlib';
-import type { S3Address, S3Api, S3Object } from '../../aws/s3.ts';
+import type { S3Address, S3Api, S3Object } from '../../aws/s3-api.ts';
 import { SluiceError } from '../../core/errors.ts';
 import { below, pathOf, s3Uri } from './address.ts';
 import { atOnce } from './at-once.ts';

@@ -1,4 +1,4 @@
-import type { S3Address, S3Api, S3Listed } from '../../aws/s3.ts';
+import type { S3Address, S3Api, S3Listed } from '../../aws/s3-api.ts';
 import { SluiceError } from '../../core/errors.ts';
 import { s3Uri } from './address.ts';
 

@@ -1,6 +1,6 @@
 import { readdir, realpath, stat } from 'node:fs/promises';
 import { join } from 'node:path';
-import type { S3Address, S3Api } from '../../aws/s3.ts';
+import type { S3Address, S3Api } from '../../aws/s3-api.ts';
 import { SluiceError } from '../../core/errors.ts';
 import { contains } from '../root-paths.ts';
 import { below } from './address.ts';

@@ -1,6 +1,6 @@
 import type { Readable } from 'node:stream';
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { S3Address, S3Api, S3Object } from '../../aws/s3.ts';
+import type { S3Address, S3Api, S3Object } from '../../aws/s3-api.ts';
 import { SluiceError } from '../../core/errors.ts';
 import { s3Uri } from './address.ts';
 

@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import { crc32 } from 'node:zlib';
-import type { S3Address, S3Api, S3Object, S3Part, WriteOptions, Written } from '../../aws/s3.ts';
+import type { S3Address, S3Api, S3Object, S3Part, WriteOptions, Written } from '../../aws/s3-api.ts';
 import { SluiceError } from '../../core/errors.ts';
 import { s3Uri } from './address.ts';
 import type { Budget, Lease } from './budget.ts';
