@@ -1,26 +1,38 @@
 #!/bin/sh
 # The containers of the abalone pipeline one after another, as a person would start them: no Temporal, no supervisor.
-# container-abalone.sh IMAGE PROJECT FOLDER
+# container-abalone.sh IMAGE PROJECT FOLDER mounts|copies
+# mounts: what a job writes goes into a mounted folder, and belongs to root. copies: `docker cp` brings it, as Sluice's engine does.
 set -eu
-image=$1 project=$2 base=$3
+image=$1 project=$2 base=$3 by=$4
 example=$project/examples/abalone
-server=sluice-bench-$$
-trap 'docker rm -f "$server" >/dev/null 2>&1 || true' EXIT
+server=sluice-bench-$$ job=sluice-bench-job-$$
+trap 'docker rm -f "$server" "$job" >/dev/null 2>&1 || true' EXIT
 
-processing() { # SCRIPT MOUNT...
-  script=$1
-  shift
-  docker run --rm -v "$example/code:/opt/ml/processing/input/code:ro" "$@" \
-    "$image" python3 "/opt/ml/processing/input/code/$script"
+job() { # HOST-FOLDER CONTAINER-FOLDER ARGUMENT...
+  host=$1 folder=$2
+  shift 2
+  mkdir -p "$host"
+  if [ "$by" = mounts ]; then
+    docker run --rm -v "$host:$folder" "$@"
+  else
+    docker run --name "$job" "$@"
+    docker cp -q "$job:$folder/." "$host"
+    docker rm "$job" >/dev/null
+  fi
+}
+
+processing() { # SCRIPT HOST-FOLDER OUTPUTS ARGUMENT...
+  script=$1 host=$2 written=$3
+  shift 3
+  job "$host" /opt/ml/processing/output -v "$example/code:/opt/ml/processing/input/code:ro" "$@" \
+    "$image" sh -c "mkdir -p /opt/ml/processing/output && cd /opt/ml/processing/output && mkdir -p $written && exec python3 /opt/ml/processing/input/code/$script"
 }
 
 outputs=$base/preprocess
-for output in train validation test preprocessor; do mkdir -p "$outputs/$output"; done
-processing preprocess.py \
-  -v "$example/data/abalone.csv:/opt/ml/processing/input/data/abalone.csv:ro" \
-  -v "$outputs:/opt/ml/processing/output"
+processing preprocess.py "$outputs" 'train validation test preprocessor' \
+  -v "$example/data/abalone.csv:/opt/ml/processing/input/data/abalone.csv:ro"
 
-mkdir -p "$base/config" "$base/model"
+mkdir -p "$base/config" "$base/archive"
 cat > "$base/config/hyperparameters.json" <<'JSON'
 {"learning_rate": "0.1", "max_depth": "4", "n_estimators": "100", "subsample": "0.8",
  "sagemaker_program": "\"train.py\"", "sagemaker_submit_directory": "\"/opt/ml/input/data/code\""}
@@ -32,18 +44,16 @@ JSON
 cat > "$base/config/resourceconfig.json" <<'JSON'
 {"current_host": "algo-1", "hosts": ["algo-1"], "network_interface_name": "eth0"}
 JSON
-docker run --rm -v "$base/config:/opt/ml/input/config:ro" -v "$base/model:/opt/ml/model" \
+job "$base/model" /opt/ml/model -v "$base/config:/opt/ml/input/config:ro" \
   -v "$outputs/train:/opt/ml/input/data/train:ro" -v "$outputs/validation:/opt/ml/input/data/validation:ro" \
   -v "$outputs/preprocessor:/opt/ml/input/data/preprocessor:ro" -v "$example/code:/opt/ml/input/data/code:ro" \
-  -v "$base/output:/opt/ml/output" "$image" train
-mkdir -p "$base/archive" "$base/evaluation"
+  "$image" sh -c 'mkdir -p /opt/ml/model /opt/ml/output && exec train'
 tar -C "$base/model" -c . | gzip -1 > "$base/archive/model.tar.gz"
 
-processing evaluate.py \
-  -v "$base/archive:/opt/ml/processing/input/model:ro" -v "$outputs/test:/opt/ml/processing/input/test:ro" \
-  -v "$base/evaluation:/opt/ml/processing/output/evaluation"
+processing evaluate.py "$base/evaluate" evaluation \
+  -v "$base/archive:/opt/ml/processing/input/model:ro" -v "$outputs/test:/opt/ml/processing/input/test:ro"
 
-mkdir -p "$base/served" "$base/predictions"
+mkdir -p "$base/served"
 tar -C "$base/served" -xzf "$base/archive/model.tar.gz"
 cp -r "$example/code" "$base/served/code"
 tar -C "$base/served" -c . | gzip -1 > "$base/archive/model-with-code.tar.gz"
@@ -57,8 +67,10 @@ cat > "$base/driver.json" <<'JSON'
  "invocationTimeoutSeconds": 600, "startupTimeoutSeconds": 120,
  "resultFile": "/tmp/result.json", "failureFile": "/tmp/failure"}
 JSON
-docker run --rm --network "container:$server" -v "$project/src/engines/transform:/sluice/driver:ro" \
-  -v "$base/driver.json:/sluice/config.json:ro" -v "$example/data/batch.csv:/sluice/input/batch.csv:ro" \
-  -v "$base/predictions:/sluice/output" "$image" python3 -I -S /sluice/driver/driver.py /sluice/config.json
+job "$base/predictions" /sluice/output --network "container:$server" \
+  -v "$project/src/engines/transform:/sluice/driver:ro" -v "$base/driver.json:/sluice/config.json:ro" \
+  -v "$example/data/batch.csv:/sluice/input/batch.csv:ro" \
+  "$image" sh -c 'mkdir -p /sluice/output && exec python3 -I -S /sluice/driver/driver.py /sluice/config.json'
 docker stop -t 5 "$server" >/dev/null
+docker rm "$server" >/dev/null
 test "$(wc -l < "$base/predictions/batch.csv.out")" -eq "$(wc -l < "$example/data/batch.csv")"

@@ -1,5 +1,3 @@
-import { mkdir, writeFile } from 'node:fs/promises';
-import { cpus, totalmem } from 'node:os';
 import { join } from 'node:path';
 import { abalone } from './abalone.js';
 import { bigInput } from './big-input.js';
@@ -9,6 +7,7 @@ import { whyNoContainers } from './container-engine.js';
 import { containerNoOp } from './container-no-op.js';
 import { containerOutput } from './container-output.js';
 import { describeCalls } from './describe-calls.js';
+import { keep, section } from './results.js';
 import { noOpSteps } from './no-op-steps.js';
 import { manyRuns } from './many-runs.js';
 import { projectFolder } from './stack.js';
@@ -48,7 +47,12 @@ const whyNot = async (name) => {
 };
 
 const wanted = process.argv.slice(2);
-const rows = [];
+const unknown = wanted.filter((name) => !(name in figures));
+if (unknown.length > 0) {
+  console.error(`There is no figure ${unknown.join(', ')}; there are ${Object.keys(figures).join(', ')}`);
+  process.exit(2);
+}
+const path = join(projectFolder, 'bench', 'RESULTS.md');
 for (const [name, measure] of Object.entries(figures)) {
   if (wanted.length > 0 && !wanted.includes(name)) continue;
   const reason = await whyNot(name);
@@ -58,32 +62,13 @@ for (const [name, measure] of Object.entries(figures)) {
   }
   console.error(`${name}…`);
   try {
-    const measured = await measure(rounds[name]);
-    rows.push(...measured);
-    for (const { figure, measured: value } of measured) console.error(`  ${figure}: ${value}`);
+    const rows = await measure(rounds[name]);
+    for (const { figure, measured } of rows) console.error(`  ${figure}: ${measured}`);
+    await keep(path, Object.keys(figures), [[name, section(name, rows)]]);
   } catch (error) {
     // The others take half an hour, too.
     console.error(`${name}: failed`, error);
     process.exitCode = 1;
   }
-}
-
-const machine = `${cpus().length} × ${cpus()[0].model.trim()}, ${Math.round(totalmem() / 2 ** 30)} GiB, ${process.platform}, Node ${process.version}`;
-const text = [
-  '# Figures',
-  '',
-  'Written by `npm run bench`. Medians; the range and the number of runs in brackets. What is compared runs alternately in one run.',
-  '',
-  `Machine: ${machine}. Date: ${new Date().toISOString().slice(0, 10)}.`,
-  '',
-  '| figure | aim | measured |',
-  '| --- | --- | --- |',
-  ...rows.map(({ figure, aim, measured }) => `| ${figure} | ${aim} | ${measured} |`),
-  '',
-].join('\n');
-console.log(text);
-if (wanted.length === 0 && process.exitCode === undefined) {
-  await mkdir(join(projectFolder, 'bench'), { recursive: true });
-  await writeFile(join(projectFolder, 'bench', 'RESULTS.md'), text);
 }
 process.exit();
