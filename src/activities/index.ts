@@ -2,6 +2,7 @@ import { SluiceError } from '../core/errors.ts';
 import type { SweepInput } from '../core/sweep.ts';
 import { watcherHeartbeats } from '../core/run.ts';
 import type { Engine } from '../engines/engine.ts';
+import { checkTargets, type CheckTargetsInput } from './check-targets.ts';
 import { createModel, type CreateModelInput } from './create-model.ts';
 import type { Dependencies } from './dependencies.ts';
 import { translateFailures } from './failures.ts';
@@ -37,6 +38,7 @@ export function createActivities(deps: Dependencies) {
 
   return {
     loadPipeline: activity((input: { location: string }) => loadPipeline(deps, input)),
+    checkTargets: activity((input: CheckTargetsInput) => checkTargets(deps, input)),
     prepareRun: activity((input: PrepareInput) => prepareRun(deps, input)),
     hashInput: activity((input: Parameters<typeof hashInput>[1]) => hashInput(deps, input)),
     preprocess: job,

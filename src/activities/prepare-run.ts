@@ -15,6 +15,7 @@ import type { Sources, StepPlan } from '../core/run-places.ts';
 import type { ResolvedSession } from '../core/session.ts';
 import type { Engine } from '../engines/engine.ts';
 import type { UploadedCode } from '../storage/storage.ts';
+import { checkTargets } from './check-targets.ts';
 import { storageOf, type Dependencies } from './dependencies.ts';
 import type { HashedInput } from './hash-input.ts';
 import { findCode, placeInput } from './pipeline-files.ts';
@@ -22,6 +23,8 @@ import { findCode, placeInput } from './pipeline-files.ts';
 export interface PrepareInput {
   pipeline: Pipeline;
   runId: string;
+  /** That whoever is to be notified can be, was looked at where notifications are sent. */
+  targetsAreChecked?: boolean;
 }
 
 export interface PreparedRun {
@@ -49,10 +52,10 @@ export interface PreparedRun {
  */
 export async function prepareRun(
   deps: Dependencies,
-  { pipeline, runId }: PrepareInput,
+  { pipeline, runId, targetsAreChecked = false }: PrepareInput,
 ): Promise<PreparedRun> {
   const signal = Context.current().cancellationSignal;
-  await checkTargets(deps, pipeline);
+  if (!targetsAreChecked) await checkTargets(deps, { targets: pipeline.steps.notify ?? [] });
   const session = await openSession(deps, pipeline, signal);
   const engines = await chooseEngines(deps, pipeline, session);
   const code = await findCode(deps, pipeline, session, signal);
@@ -84,19 +87,6 @@ export async function prepareRun(
     ...(Object.keys(caps).length > 0 && { caps }),
     searchAttributes: await deps.hasSearchAttributes(),
   };
-}
-
-/** A secret that is missing is found before it is needed. */
-async function checkTargets({ notifier }: Dependencies, { steps }: Pipeline): Promise<void> {
-  for (const [index, target] of (steps.notify ?? []).entries()) {
-    try {
-      await notifier.check(target);
-    } catch (error) {
-      if (!(error instanceof SluiceError)) throw error;
-      const { code, message, details } = error;
-      throw new SluiceError(code, `steps.notify[${index}]: ${message}`, { details });
-    }
-  }
 }
 
 async function openSession(

@@ -1,5 +1,5 @@
 import { defineSearchAttributeKey, SearchAttributeType, type Priority } from '@temporalio/common';
-import { log, workflowInfo, type ActivityOptions } from '@temporalio/workflow';
+import { log, patched, workflowInfo, type ActivityOptions } from '@temporalio/workflow';
 import type { HashedInput } from '../activities/hash-input.ts';
 import type { PreparedRun } from '../activities/prepare-run.ts';
 import type { Execution } from '../core/execution.ts';
@@ -7,7 +7,7 @@ import type { Scalar } from '../core/expressions.ts';
 import { parseTime } from '../core/format-time.ts';
 import type { Rule } from '../core/gate.ts';
 import { modesOf, parsePipeline, type ParsedPipeline } from '../core/parse-pipeline.ts';
-import { gateRule } from '../core/pipeline.ts';
+import { gateRule, type Pipeline } from '../core/pipeline.ts';
 import { priorityOf } from '../core/priority.ts';
 import type { StepPlan } from '../core/run-places.ts';
 import type { ResolvedSession } from '../core/session.ts';
@@ -66,6 +66,7 @@ export async function openRun({ pipeline, parameters, rule }: ParsedInput, progr
   const { namespace, workflowId, runId, taskQueue } = workflowInfo();
   const isBound = modesOf(pipeline).has('local');
   const priority = priorityOf(pipeline);
+  const targetsAreChecked = isBound && (await checkTargets(pipeline, priority));
   const prepared = await longActivities.prepareRun.executeWithOptions(
     {
       activityId: 'prepare',
@@ -73,7 +74,7 @@ export async function openRun({ pipeline, parameters, rule }: ParsedInput, progr
       ...(isBound && { taskQueue: hostsQueue(taskQueue), ...patience }),
       priority,
     },
-    [{ pipeline, runId }],
+    [{ pipeline, runId, ...(targetsAreChecked && { targetsAreChecked }) }],
   );
   const place = {
     ...(isBound && { taskQueue: hostQueue(taskQueue, prepared.host), ...patience }),
@@ -101,6 +102,20 @@ export async function openRun({ pipeline, parameters, rule }: ParsedInput, progr
     grants: listenForGrants(),
     data,
   };
+}
+
+/**
+ * By a worker that sends notifications: the host that the run will be bound to may lack their secrets, or have others. Runs that
+ * began before this was so have it done by `prepareRun`.
+ */
+async function checkTargets({ steps }: Pipeline, priority: Priority): Promise<boolean> {
+  const { notify: targets = [] } = steps;
+  if (targets.length === 0 || !patched('targets-are-checked-where-they-are-told')) return false;
+  await shortActivities.checkTargets.executeWithOptions(
+    { activityId: 'check-targets', summary: 'can everybody be notified?', priority },
+    [{ targets }],
+  );
+  return true;
 }
 
 function load(location: string) {

@@ -78,15 +78,28 @@ describeS3('the histories of test/workflows/replay.test.ts', () => {
   };
   const shellRun = (steps: Record<string, Json> = {}, train: keyof typeof trainScripts = 'sleeping') =>
     start(shell.pipeline(train, uniqueSeconds(0), steps));
+  type Train = 'held' | 'obeying' | 'deaf';
   /** A run whose training is under way. */
-  const training = async (train: 'held' | 'obeying' | 'deaf') => {
+  const training = async (train: Train, begin: (pipeline: Json) => Promise<WorkflowHandle> = start) => {
     const marker = uniqueSeconds(3600);
-    const handle = await start(shell.pipeline(train, marker));
+    const handle = await begin(shell.pipeline(train, marker));
     const isTraining = async () =>
       (await processesWith(marker)).some(({ command }) => command.startsWith('sleep'));
     await until(isTraining);
     return { handle, isTraining, letGo: () => shell.letGo(marker) };
   };
+  const retrain = (
+    id: string,
+    reason: string,
+    pipeline: Json = shell.pipeline('sleeping', uniqueSeconds(0)),
+  ) =>
+    stage.client.workflow.signalWithStart('retraining', {
+      taskQueue: 'sluice',
+      workflowId: id,
+      signal: 'retrain',
+      signalArgs: [{ reason, minimumIntervalSeconds: 2, run: { pipeline } }],
+    });
+  const retraining = (id: string) => training('held', (pipeline) => retrain(id, 'drift', pipeline));
   const notify = (...on: string[]) => ({ notify: [{ webhook: receiver.url, on }] });
   const threshold = (value: number, more: Record<string, Json> = {}) => ({
     condition: { metric: 'metrics.mse', lessThanOrEqualTo: value, ...more },
@@ -113,6 +126,7 @@ describeS3('the histories of test/workflows/replay.test.ts', () => {
       await writeFile(join(stage.folder, 'pipeline.json'), JSON.stringify({ ...full, steps }));
       return closed(await start('pipeline.json', { parameters: { run: 'recorded' } }));
     },
+    'targets-checked': async () => closed(await shellRun(notify('accepted'))),
     rejected: async () => closed(await shellRun({ ...threshold(1), ...notify('rejected') })),
     'rejected-completed': async () => closed(await shellRun(threshold(1, { onRejected: 'complete' }))),
     undecidable: async () =>
@@ -235,18 +249,25 @@ describeS3('the histories of test/workflows/replay.test.ts', () => {
       return closed(slots);
     },
     retraining: async () => {
-      const request = (reason: string) => ({
-        reason,
-        minimumIntervalSeconds: 2,
-        run: { pipeline: shell.pipeline('sleeping', uniqueSeconds(0)) },
-      });
-      const handle = await stage.client.workflow.signalWithStart('retraining', {
-        taskQueue: 'sluice',
-        workflowId: 'retrain-recorded',
-        signal: 'retrain',
-        signalArgs: [request('drift')],
-      });
-      for (const reason of ['drift', 'data of today']) await handle.signal('retrain', request(reason));
+      const handle = await retrain('retrain-recorded', 'drift');
+      for (const reason of ['drift', 'data of today']) await retrain('retrain-recorded', reason);
+      return closed(handle);
+    },
+    'retraining-canceled': async () => {
+      const { handle } = await retraining('retrain-canceled');
+      await handle.cancel();
+      return closed(handle);
+    },
+    'retraining-blocked': async () => {
+      const { handle: first, letGo } = await retraining('retrain-blocked');
+      await first.terminate();
+      const handle = await retrain('retrain-blocked', 'data of today');
+      await until(async () =>
+        (await handle.fetchHistory()).events!.some(
+          (event) => event.startChildWorkflowExecutionFailedEventAttributes,
+        ),
+      );
+      await letGo();
       return closed(handle);
     },
     sweep: async () => closed(await startAny('sweep', {})),

@@ -4,11 +4,10 @@ import type { WorkflowHandleWithFirstExecutionRunId } from '@temporalio/client';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { Json } from '../../src/core/expressions.ts';
 import type { RunReport } from '../../src/core/run.ts';
-import { command } from '../support/commands.ts';
 import { makeLedgerRoot, openFileLedger, type Ledger } from '../support/ledger.ts';
 import { openStage, type Stage } from '../support/stage.ts';
-import { temporalCli } from '../support/toolchain.ts';
 import { until } from '../support/until.ts';
+import { startReceiver } from '../support/world.ts';
 
 let stage: Stage;
 let ledger: Ledger;
@@ -88,48 +87,30 @@ describe('workers with roles', () => {
     await stage.startWorker({ SLUICE_QUEUES: 'local' });
     expect(await outcomesOf([run])).toEqual(['accepted']);
   });
-});
 
-describe('a new version of the worker', () => {
-  const version = (buildId: string) => ({
-    TEMPORAL_DEPLOYMENT_NAME: 'sluice',
-    TEMPORAL_WORKER_BUILD_ID: buildId,
-  });
-  const makeCurrent = (buildId: string) =>
-    until(async () => {
-      const args = [
-        '--deployment-name',
-        'sluice',
-        '--build-id',
-        buildId,
-        '--yes',
-        '--address',
-        stage.address,
-      ];
-      const command_ = ['worker', 'deployment', 'set-current-version', ...args];
-      return (await command(temporalCli(), command_)).code === 0;
-    });
-  const buildOf = async (run: WorkflowHandleWithFirstExecutionRunId) =>
-    (await run.describe()).raw.workflowExecutionInfo?.versioningInfo?.deploymentVersion?.buildId;
+  it('need the secrets of notifications only where they are sent; there they are looked for before any job', async () => {
+    const receiver = await startReceiver();
+    const secret = { HOOK: receiver.url };
+    const main = { SLUICE_QUEUES: 'main', SLUICE_HOME: join(stage.folder, 'main') };
+    const notify = [{ webhook: { Env: 'HOOK' }, on: ['accepted'] }];
+    pipeline = { ...pipeline, steps: { ...(pipeline.steps as Record<string, Json>), notify } };
+    try {
+      const both = await Promise.all([
+        stage.startWorker({ ...main, ...secret }),
+        stage.startWorker({ SLUICE_QUEUES: 'local' }),
+      ]);
+      expect(await outcomesOf([await start()])).toEqual(['accepted']);
+      expect(receiver.deliveries).toHaveLength(1);
 
-  it('has the new runs, while those in mid-training end on the version that they began with', async () => {
-    const old = await stage.startWorker(version('v1'));
-    await makeCurrent('v1');
-    const first = await start();
-    await until(async () => (await starts('train')).length === 1);
-
-    const current = await stage.startWorker(version('v2'));
-    await makeCurrent('v2');
-    const second = await start();
-    expect(await outcomesOf([first, second])).toEqual(['accepted', 'accepted']);
-    expect([await buildOf(first), await buildOf(second)]).toEqual(['v1', 'v2']);
-    await expectOneStartEach(2);
-
-    // Nothing is left for it to do.
-    await old.stop();
-    const third = await start();
-    expect(await outcomesOf([third])).toEqual(['accepted']);
-    expect(await buildOf(third)).toBe('v2');
-    await current.stop();
+      await Promise.all(both.map((worker) => worker.stop()));
+      await stage.startWorker(main);
+      await stage.startWorker({ SLUICE_QUEUES: 'local', ...secret });
+      await expect((await start()).result()).rejects.toMatchObject({
+        cause: { type: 'InvalidInput', message: expect.stringContaining('no environment variable HOOK') },
+      });
+      expect(await starts('preprocess')).toHaveLength(1);
+    } finally {
+      await receiver.close();
+    }
   });
 });

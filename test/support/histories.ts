@@ -3,7 +3,14 @@ import { homedir, hostname, userInfo } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { historyToJSON } from '@temporalio/common/lib/proto-utils.js';
-import { Worker, type ReplayResult, type WorkflowBundle } from '@temporalio/worker';
+import {
+  DefaultLogger,
+  makeTelemetryFilterString,
+  Runtime,
+  Worker,
+  type ReplayResult,
+  type WorkflowBundle,
+} from '@temporalio/worker';
 import { projectFolder } from '../../src/config.ts';
 import type { Json } from '../../src/core/expressions.ts';
 import type { Kind } from './history-kinds.ts';
@@ -95,6 +102,16 @@ function textsOf(history: RecordedHistory): string[] {
   };
   walk(history as unknown as Json);
   return texts;
+}
+
+/** Before the first replay of a file: one that comes to another end is told by its result. */
+export function quietReplays(): void {
+  Runtime.install({
+    logger: new DefaultLogger('ERROR'),
+    telemetryOptions: {
+      logging: { forward: {}, filter: makeTelemetryFilterString({ core: 'ERROR', other: 'ERROR' }) },
+    },
+  });
 }
 
 /** Replays all of them, without a server. @returns the error of each by its kind; undefined where there is none. */

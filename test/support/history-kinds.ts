@@ -38,6 +38,7 @@ export const kinds = {
   accepted: accepted((facts) =>
     ['load', 'transform', 'previous-outcome', 'notify'].every((id) => ran(id)(facts)),
   ),
+  'targets-checked': accepted(ran('check-targets')),
   rejected: failed('QualityGateRejected', ran('notify')),
   'rejected-completed': ofRun(({ outcome }) => outcome === 'rejected'),
   undecidable: failed('QualityGateUndecidable'),
@@ -68,6 +69,13 @@ export const kinds = {
     activities.some((id) => id.startsWith('stop-')),
   retraining: ({ workflow, closed, has }) =>
     workflow === 'retraining' && closed === 'COMPLETED' && has('CHILD_WORKFLOW_EXECUTION_COMPLETED'),
+  'retraining-canceled': ({ workflow, closed, has }) =>
+    workflow === 'retraining' && closed === 'CANCELED' && has('CHILD_WORKFLOW_EXECUTION_CANCELED'),
+  'retraining-blocked': ({ workflow, closed, has }) =>
+    workflow === 'retraining' &&
+    closed === 'COMPLETED' &&
+    has('START_CHILD_WORKFLOW_EXECUTION_FAILED') &&
+    has('CHILD_WORKFLOW_EXECUTION_COMPLETED'),
   sweep: ({ workflow, closed }) => workflow === 'sweep' && closed === 'COMPLETED',
 } satisfies Record<string, Is>;
 

@@ -42,6 +42,8 @@ export async function startServer(options: {
   ports?: readonly [number, number];
   /** Default: it has them. */
   searchAttributes?: false;
+  /** More settings of the server, as `key=value`. */
+  dynamicConfig?: readonly string[];
 }): Promise<Server> {
   const [port, uiPort] = options.ports ?? ((await freePorts(2)) as [number, number]);
   const registered: Record<string, string> = options.searchAttributes === false ? {} : searchAttributeTypes;
@@ -58,6 +60,7 @@ export async function startServer(options: {
       ...['--dynamic-config-value', 'history.transferProcessorMaxPollRPS=1000'],
       ...['--dynamic-config-value', 'matching.numTaskqueueReadPartitions=1'],
       ...['--dynamic-config-value', 'matching.numTaskqueueWritePartitions=1'],
+      ...(options.dynamicConfig ?? []).flatMap((setting) => ['--dynamic-config-value', setting]),
     ],
     { stdio: ['ignore', 'ignore', 'pipe'] },
   );
@@ -87,11 +90,18 @@ export interface WorkerOptions {
   root: string;
   address: string;
   env?: Record<string, string>;
+  /** Another one than the built one. */
+  program?: string;
 }
 
 /** The built worker as a process of its own, ready to take work. */
-export async function startWorkerProcess({ root, address, env }: WorkerOptions): Promise<Running> {
-  const child = spawn(process.execPath, [join(projectFolder, 'dist', 'cli.js'), 'worker'], {
+export async function startWorkerProcess({
+  root,
+  address,
+  env,
+  program = join(projectFolder, 'dist', 'cli.js'),
+}: WorkerOptions): Promise<Running> {
+  const child = spawn(process.execPath, [program, 'worker'], {
     stdio: ['ignore', 'ignore', 'pipe'],
     env: {
       ...process.env,

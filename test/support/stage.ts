@@ -14,19 +14,27 @@ export interface Stage {
   readonly address: string;
   /** What a command needs to work on this stage. */
   readonly env: Readonly<Record<string, string>>;
-  startWorker(env?: Record<string, string>): Promise<Running>;
+  /** @param program - another one than the built one. */
+  startWorker(env?: Record<string, string>, program?: string): Promise<Running>;
   /** Ends the server, by SIGTERM or SIGKILL; what it returns starts one on the same ports and the same database. */
   endServer(how: 'stop' | 'kill'): Promise<() => Promise<void>>;
   /** Stops all that runs and removes the folder. */
   close(): Promise<void>;
 }
 
-export async function openStage(name: string, options: { root?: string } = {}): Promise<Stage> {
+interface StageOptions {
+  root?: string;
+  /** More settings of the server, as `key=value`. */
+  dynamicConfig?: readonly string[];
+}
+
+export async function openStage(name: string, options: StageOptions = {}): Promise<Stage> {
   const folder = await mkdtemp(join(tmpdir(), `sluice-${name}-`));
   const root = options.root ?? folder;
   const home = join(folder, '.sluice');
   const dbFile = join(folder, 'temporal.db');
-  let server: Server = await startServer({ dbFile });
+  const { dynamicConfig = [] } = options;
+  let server: Server = await startServer({ dbFile, dynamicConfig });
   const { address, uiUrl } = server;
   const client = new Client({ connection: await Connection.connect({ address }) });
   const workers: Running[] = [];
@@ -36,11 +44,12 @@ export async function openStage(name: string, options: { root?: string } = {}): 
     client,
     address,
     env: { TEMPORAL_ADDRESS: address, SLUICE_ROOT: root, SLUICE_HOME: home, SLUICE_SKIP_SETUP: '1' },
-    startWorker: async (env) => {
+    startWorker: async (env, program) => {
       const worker = await startWorkerProcess({
         root,
         address,
         env: { SLUICE_HOME: home, SLUICE_WEBHOOK_ALLOW: '127.0.0.1', ...env },
+        ...(program !== undefined && { program }),
       });
       workers.push(worker);
       return worker;
@@ -48,7 +57,7 @@ export async function openStage(name: string, options: { root?: string } = {}): 
     endServer: async (how) => {
       await server[how]();
       return async () => {
-        server = await startServer({ dbFile, ports: [portOf(address), portOf(uiUrl)] });
+        server = await startServer({ dbFile, dynamicConfig, ports: [portOf(address), portOf(uiUrl)] });
       };
     },
     close: async () => {

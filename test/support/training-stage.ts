@@ -33,8 +33,11 @@ export interface TrainingStage extends Stage {
   expectAccepted(run: Training): Promise<void>;
 }
 
-export async function openTrainingStage(name: string): Promise<TrainingStage> {
-  const stage = await openStage(name);
+export async function openTrainingStage(
+  name: string,
+  options?: Parameters<typeof openStage>[1],
+): Promise<TrainingStage> {
+  const stage = await openStage(name, options);
   const root = await makeShellRoot(stage.folder);
   const start: TrainingStage['start'] = (train, marker, more = {}) =>
     stage.client.workflow.start('trainingPipeline', {

@@ -1,40 +1,16 @@
-import { fileURLToPath } from 'node:url';
-import {
-  bundleWorkflowCode,
-  DefaultLogger,
-  Runtime,
-  makeTelemetryFilterString,
-  type WorkflowBundleWithSourceMap,
-} from '@temporalio/worker';
+import type { WorkflowBundleWithSourceMap } from '@temporalio/worker';
 import { DeterminismViolationError } from '@temporalio/workflow';
 import { beforeAll, describe, expect, it } from 'vitest';
 import type { Dependencies } from '../../src/activities/dependencies.ts';
 import { createActivities } from '../../src/activities/index.ts';
 import * as workflows from '../../src/workflows/index.ts';
+import { bundleChanged } from '../support/changed-workflows.ts';
 import { attributesOf, isOfKind, kindNames } from '../support/history-kinds.ts';
-import { readHistories, replay, tracesIn } from '../support/histories.ts';
+import { quietReplays, readHistories, replay, tracesIn } from '../support/histories.ts';
 
 const histories = readHistories();
 
-/** The workflow code as it is, with a change of `changes/`. */
-function bundle(...changes: string[]): Promise<WorkflowBundleWithSourceMap> {
-  const path = (name: string) => fileURLToPath(new URL(name, import.meta.url));
-  return bundleWorkflowCode({
-    workflowsPath: path('../../src/workflows/index.ts'),
-    workflowInterceptorModules: changes.map((name) => path(`changes/${name}.ts`)),
-    logger: new DefaultLogger('ERROR'),
-  });
-}
-
-beforeAll(() => {
-  // A replay that comes to another end is told by its result.
-  Runtime.install({
-    logger: new DefaultLogger('ERROR'),
-    telemetryOptions: {
-      logging: { forward: {}, filter: makeTelemetryFilterString({ core: 'ERROR', other: 'ERROR' }) },
-    },
-  });
-});
+beforeAll(quietReplays);
 
 describe('the recorded histories', () => {
   it('are there for every kind of run, each what it is called', () => {
@@ -63,7 +39,7 @@ describe('the recorded histories', () => {
 describe('a replay', () => {
   let current: WorkflowBundleWithSourceMap;
   beforeAll(async () => {
-    current = await bundle();
+    current = await bundleChanged();
   });
   const all = (error: unknown) => Object.fromEntries([...histories.keys()].map((kind) => [kind, error]));
 
@@ -72,12 +48,12 @@ describe('a replay', () => {
   });
 
   it('finds a timer more, in every kind of run', async () => {
-    const errors = await replay(await bundle('timer'), histories);
+    const errors = await replay(await bundleChanged('timer'), histories);
     expect(errors).toEqual(all(expect.any(DeterminismViolationError)));
   });
 
   it('finds an activity of another name, in the runs that came to it', async () => {
-    const errors = await replay(await bundle('renamed-activity'), histories);
+    const errors = await replay(await bundleChanged('renamed-activity'), histories);
     const found = Object.keys(errors).filter((kind) => errors[kind] !== undefined);
     const cameTo = [...histories].filter(([, history]) =>
       attributesOf(history, 'ACTIVITY_TASK_SCHEDULED').some(
@@ -89,6 +65,6 @@ describe('a replay', () => {
   });
 
   it('takes a timer more behind patched()', async () => {
-    expect(await replay(await bundle('guarded-timer'), histories)).toEqual(all(undefined));
+    expect(await replay(await bundleChanged('guarded-timer'), histories)).toEqual(all(undefined));
   });
 });
