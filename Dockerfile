@@ -51,7 +51,7 @@ RUN useradd --uid 10001 --user-group --home-dir /var/lib/sluice --create-home sl
  && ln -s "$(command -v python3)" /opt/python
 ENV NODE_ENV=production \
     PYTHONDONTWRITEBYTECODE=1 \
-    SLUICE_HEALTH_PORT=8081 \
+    SLUICE_HEALTH_PORT=0.0.0.0:8081 \
     SLUICE_HOME=/var/lib/sluice \
     SLUICE_LOCAL_ENGINE=${ENGINE} \
     SLUICE_PYTHON=/opt/python \

@@ -78,7 +78,7 @@ const environment = z.object({
   SLUICE_ENCRYPTION_KEYS_FILE: z.string().min(1).optional(),
   SLUICE_LOG_LEVEL: z.enum(['trace', 'debug', 'info', 'warn', 'error']).default('info'),
   SLUICE_LOG_FORMAT: z.enum(['json', 'pretty']).optional(),
-  SLUICE_HEALTH_PORT: number.pipe(z.int().min(1).max(65535)).optional(),
+  SLUICE_HEALTH_PORT: listenAddress.optional(),
   SLUICE_METRICS_PORT: listenAddress.optional(),
   SLUICE_SHUTDOWN_SECONDS: number.pipe(z.number().min(0)).default(10),
   TEMPORAL_CLI_PATH: z.string().min(1).optional(),
@@ -140,8 +140,8 @@ export interface Config {
   /** Of pipelines in AWS that say no other: the name or ARN of the role that jobs run under, and the bucket. */
   role: string | null;
   bucket: string | null;
-  /** Where the worker says whether it is well, by HTTP. Null: nowhere. */
-  healthPort: number | null;
+  /** Where the worker says whether it is well, by HTTP: `127.0.0.1:8081`. Null: nowhere. */
+  healthAddress: string | null;
   /** Where the worker tells its metrics to Prometheus: `127.0.0.1:9464`. Null: nowhere. */
   metricsAddress: string | null;
   /** Where traces go. Null: nowhere. */
@@ -193,7 +193,7 @@ export function readConfig(
     pip: pipSettings(env, settings.HOME ?? homedir()),
     role: settings.SLUICE_ROLE ?? null,
     bucket: settings.SLUICE_BUCKET ?? null,
-    healthPort: settings.SLUICE_HEALTH_PORT ?? null,
+    healthAddress: settings.SLUICE_HEALTH_PORT ?? null,
     metricsAddress: settings.SLUICE_METRICS_PORT ?? null,
     traces: traceSettings(env),
     emulatorSpeed: settings.SLUICE_EMULATOR_SPEED,

@@ -14,6 +14,7 @@ import { projectFolder, readVariable, type Config } from './config.ts';
 import { parsePairs, traceHeaders, type TraceSettings } from './config/traces.ts';
 import { SluiceError } from './core/errors.ts';
 import { measure, metrics } from './core/metrics.ts';
+import { hostsQueue } from './core/task-queues.ts';
 import { installTemporalLogger, jobInLines } from './logger.ts';
 import { queueState, type QueueType } from './temporal/queues.ts';
 import { createExporter } from './tracing/exporter.ts';
@@ -96,9 +97,11 @@ export const hearCall: CallListener = (call) => {
   tracing?.onCall(call);
 };
 
+type Reported = Pick<Config, 'metricsAddress' | 'version' | 'queues' | 'taskQueue'>;
+
 /** Says which worker this is, and from time to time how its queues stand, if anybody wants to know. @returns what ends it. */
 export function reportWorker(
-  { metricsAddress, version, queues: roles }: Pick<Config, 'metricsAddress' | 'version' | 'queues'>,
+  { metricsAddress, version, queues: roles, taskQueue }: Reported,
   connection: NativeConnection,
   workers: readonly Worker[],
 ): () => Promise<void> {
@@ -110,16 +113,21 @@ export function reportWorker(
     build: version?.buildId ?? '',
     roles: (['main', 'local'] as const).filter((role) => roles[role]).join(),
   });
-  const look = async ({ options: { namespace, taskQueue: queue } }: Worker, type: QueueType) => {
+  const queues = workers.flatMap(queuesOf);
+  // Of hosts that are not there nobody else tells that runs wait for them.
+  const [first] = queues;
+  if (roles.main && !roles.local && first)
+    queues.push({ ...first, queue: hostsQueue(taskQueue), type: 'activity' });
+  const look = async ({ namespace, queue, type }: Queue) => {
     const ask = () => queueState(connection, namespace, queue, type);
-    const { backlog, backlogAgeSeconds } = await connection.withDeadline(Date.now() + 5000, ask);
-    measure(metricMeter, 'sluice_queue_backlog', backlog, { queue, type });
-    measure(metricMeter, 'sluice_queue_backlog_age_seconds', backlogAgeSeconds, { queue, type });
+    const state = await connection.withDeadline(Date.now() + 5000, ask);
+    measure(metricMeter, 'sluice_queue_backlog', state.backlog, { queue, type });
+    measure(metricMeter, 'sluice_queue_backlog_age_seconds', state.backlogAgeSeconds, { queue, type });
+    measure(metricMeter, 'sluice_queue_workers', state.workers.length, { queue, type });
   };
   // That the server does not answer is told by the SDK's metrics.
   const lookAtAll = () => {
-    for (const worker of workers)
-      for (const type of typesOf(worker)) look(worker, type).catch(() => undefined);
+    for (const queue of queues) look(queue).catch(() => undefined);
   };
   lookAtAll();
   const timer = setInterval(lookAtAll, lookAtQueuesMs).unref();
@@ -135,9 +143,17 @@ async function flush(): Promise<void> {
   await Promise.race([tracing.flush(), enough]);
 }
 
-function typesOf({ options }: Worker): QueueType[] {
+interface Queue {
+  namespace: string;
+  queue: string;
+  type: QueueType;
+}
+
+function queuesOf({ options }: Worker): Queue[] {
+  const { namespace, taskQueue: queue } = options;
   const hasWorkflows = options.workflowBundle !== undefined || options.workflowsPath !== undefined;
-  return hasWorkflows ? ['workflow', 'activity'] : ['activity'];
+  const types: QueueType[] = hasWorkflows ? ['workflow', 'activity'] : ['activity'];
+  return types.map((type) => ({ namespace, queue, type }));
 }
 
 function productVersion(): string {

@@ -1,15 +1,16 @@
 import { createServer, type Server } from 'node:http';
+import { hostAndPort } from '../config/listen-address.ts';
 import { SluiceError } from '../core/errors.ts';
 import type { RunningWorker } from '../worker.ts';
 
 type Healthy = Pick<RunningWorker, 'states' | 'serverAnswers'>;
 
 /**
- * For orchestrators, on all addresses of this machine. `GET /healthz`: 200 while every worker of this process takes work, else
+ * For orchestrators, by HTTP. `GET /healthz`: 200 while every worker of this process takes work, else
  * 503, as before there is one (null). `GET /readyz` asks whether the Temporal server answers, too, within 2 seconds.
  * @throws SluiceError `InvalidInput` if the port cannot be had.
  */
-export async function serveHealth(port: number, worker: () => Healthy | null): Promise<Server> {
+export async function serveHealth(address: string, worker: () => Healthy | null): Promise<Server> {
   const server = createServer((request, response) => {
     void answer(request.url, worker()).then(([status, body]) => {
       response.writeHead(status, { 'content-type': 'application/json', 'cache-control': 'no-store' });
@@ -20,12 +21,13 @@ export async function serveHealth(port: number, worker: () => Healthy | null): P
     server.once('error', (cause: NodeJS.ErrnoException) => {
       const why = cause.code === 'EADDRINUSE' ? 'is taken' : `cannot be had (${cause.message})`;
       reject(
-        new SluiceError('InvalidInput', `SLUICE_HEALTH_PORT: port ${port} ${why}; set another one`, {
+        new SluiceError('InvalidInput', `SLUICE_HEALTH_PORT: ${address} ${why}; set another one`, {
           cause,
         }),
       );
     });
-    server.listen(port, resolve);
+    const { host, port } = hostAndPort(address);
+    server.listen(port, host, resolve);
   });
   // The workers keep this process alive, not this.
   return server.unref();

@@ -19,7 +19,7 @@ export async function workerCommand(): Promise<number> {
   const host = configuredServer() ? null : runningHost(hostFiles(config.home));
   const server = host && { address: host.address, uiUrl: host.uiUrl };
   let worker: RunningWorker | null = null;
-  if (config.healthPort !== null) await serveHealth(config.healthPort, () => worker);
+  if (config.healthAddress !== null) await serveHealth(config.healthAddress, () => worker);
   const started = await startWorker({ config, logger, ...server });
   worker = started;
   const shutDown = () => {

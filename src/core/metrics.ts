@@ -91,12 +91,17 @@ export const metrics = {
   sluice_queue_backlog: {
     kind: 'gauge',
     labels: ['queue', 'type'],
-    description: 'Tasks that wait in a task queue of this worker, as the server estimates',
+    description: 'Tasks that wait in a task queue, as the server estimates',
   },
   sluice_queue_backlog_age_seconds: {
     kind: 'gauge',
     labels: ['queue', 'type'],
     description: 'How long the first of them has waited',
+  },
+  sluice_queue_workers: {
+    kind: 'gauge',
+    labels: ['queue', 'type'],
+    description: 'Workers that poll a task queue, as the server knows them',
   },
   sluice_worker_start_time_seconds: {
     kind: 'gauge',

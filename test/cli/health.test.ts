@@ -58,7 +58,7 @@ describe('the health of a worker', () => {
       TEMPORAL_ADDRESS: server.address,
       SLUICE_ROOT: root,
     });
-    expect(stderr).toContain(`error: SLUICE_HEALTH_PORT: port ${port} is taken; set another one`);
+    expect(stderr).toContain(`error: SLUICE_HEALTH_PORT: 127.0.0.1:${port} is taken; set another one`);
     expect(code).toBe(2);
   });
 });

@@ -120,9 +120,10 @@ describeKubernetes('the manifests of Kubernetes', () => {
       );
       const { ports, startupProbe, livenessProbe, readinessProbe } = workerOf(workload);
       expect(ports).toEqual([
-        { name: 'health', containerPort: config.healthPort },
+        { name: 'health', containerPort: 8081 },
         { name: 'metrics', containerPort: 9464 },
       ]);
+      expect(config.healthAddress).toBe('0.0.0.0:8081');
       expect(config.metricsAddress).toBe('0.0.0.0:9464');
       for (const [probe, path] of [
         [startupProbe, '/healthz'],

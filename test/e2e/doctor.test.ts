@@ -39,7 +39,7 @@ describe('sluice doctor', () => {
     stage = await openStage('doctor');
     const [health, metrics] = (await freePorts(2)) as [number, number];
     ports = { health, metrics };
-    const endpoints = { SLUICE_HEALTH_PORT: `${health}`, SLUICE_METRICS_PORT: `0.0.0.0:${metrics}` };
+    const endpoints = { SLUICE_HEALTH_PORT: `0.0.0.0:${health}`, SLUICE_METRICS_PORT: `0.0.0.0:${metrics}` };
     env = { ...stage.env, ...endpoints };
     await stage.startWorker(endpoints);
   });

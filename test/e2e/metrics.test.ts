@@ -96,6 +96,29 @@ describe('the metrics of a worker', () => {
     await stage.expectAccepted(first);
   });
 
+  it('show runs that wait for a host, and that there is none', async () => {
+    await worker.kill();
+    // The server remembers the workers of other queues for a while.
+    const taskQueue = 'alone';
+    worker = await stage.startWorker({
+      SLUICE_METRICS_PORT: `${port}`,
+      SLUICE_QUEUES: 'main',
+      SLUICE_TASK_QUEUE: taskQueue,
+    });
+    const waiting = await stage.client.workflow.start('trainingPipeline', {
+      ...{ taskQueue, workflowId: 'waiting' },
+      args: [{ pipeline: stage.root.pipeline('held', uniqueSeconds(600)) }],
+    });
+    const told = async (name: string, queue: string) =>
+      (await scrape(port)).find(
+        ({ name: own, labels }) => own === name && labels.queue === queue && labels.type === 'activity',
+      )?.value;
+    await until(async () => (await told('sluice_queue_backlog', 'alone-local')) === 1);
+    expect(await told('sluice_queue_workers', 'alone-local')).toBe(0);
+    expect(await told('sluice_queue_workers', 'alone')).toBe(1);
+    await waiting.terminate();
+  });
+
   it('of the SDK have the names that dashboard and alert rules have', async () => {
     await stage.expectAccepted(await stage.startTraining('held', 600));
     const unknown = await stage.client.workflow.start('noSuchType', {

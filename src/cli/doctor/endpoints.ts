@@ -1,23 +1,20 @@
+import { reachable } from '../../config/listen-address.ts';
 import type { Config } from '../../config.ts';
 import { lastLine, type Check } from './check.ts';
 
 const patienceMs = 5000;
 
 /** What the worker of this machine tells by HTTP, if it is told to. */
-export async function checkEndpoints({ healthPort, metricsAddress }: Config): Promise<Check[]> {
+export async function checkEndpoints({ healthAddress, metricsAddress }: Config): Promise<Check[]> {
   return [
-    healthPort === null
+    healthAddress === null
       ? { what: 'health', state: 'note', said: 'not told by HTTP; SLUICE_HEALTH_PORT sets where' }
-      : await checkHealth(`http://127.0.0.1:${healthPort}/readyz`),
+      : await checkHealth(`http://${reachable(healthAddress)}/readyz`),
     metricsAddress === null
       ? { what: 'metrics', state: 'note', said: 'not told to Prometheus; SLUICE_METRICS_PORT sets where' }
       : await checkMetrics(`http://${reachable(metricsAddress)}/metrics`),
   ];
 }
-
-/** What listens on all addresses listens on the loopback, too. */
-const reachable = (address: string) =>
-  address.replace(/^0\.0\.0\.0:/, '127.0.0.1:').replace(/^\[::\]:/, '[::1]:');
 
 async function checkHealth(url: string): Promise<Check> {
   const what = 'health';
