@@ -6,6 +6,7 @@ import { Client, Connection } from '@temporalio/client';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { projectFolder } from '../../src/config.ts';
 import { browser, describeBrowser, withPage } from '../support/browser.ts';
+import { sluice } from '../support/commands.ts';
 import { until } from '../support/until.ts';
 import { startServer, startWorkerProcess, type Running, type Server } from '../support/stack.ts';
 
@@ -54,6 +55,14 @@ describeBrowser('the Web UI', () => {
       return text();
     });
 
+  /** For the docs. */
+  const keep = async (picture: string, name: string) => {
+    if (process.env.SLUICE_UPDATE_SCREENSHOTS !== '1') return;
+    const images = join(projectFolder, 'docs', 'images');
+    await mkdir(images, { recursive: true });
+    await copyFile(join(output, `${picture}.png`), join(images, `${name}.png`));
+  };
+
   it('shows an accepted run step by step, by name, with its table', async () => {
     const handle = await start('abalone', {});
     await handle.result();
@@ -64,17 +73,43 @@ describeBrowser('the Web UI', () => {
     const details = await look(`${run}/user-metadata`, 'accepted-table', 'preprocess');
     for (const cell of ['✓ succeeded', 'regression_metrics.mse.value', 'accepted', 'version 1'])
       expect(details).toContain(cell);
-    if (process.env.SLUICE_UPDATE_SCREENSHOTS === '1') {
-      await mkdir(join(projectFolder, 'docs', 'images'), { recursive: true });
-      await copyFile(
-        join(output, 'accepted-timeline.png'),
-        join(projectFolder, 'docs', 'images', 'web-ui-timeline.png'),
+    await keep('accepted-timeline', 'web-ui-timeline');
+    await keep('accepted-table', 'web-ui-table');
+  });
+
+  it('shows a schedule: when it runs, what it has run, why it is paused', async () => {
+    const env = { TEMPORAL_ADDRESS: server.address, SLUICE_ROOT: projectFolder, SLUICE_HOME: home };
+    const schedule = async (...args: string[]) => {
+      const { code, stderr } = await sluice(['schedule', ...args], env);
+      expect(code, stderr).toBe(0);
+    };
+    const file = join(projectFolder, 'examples', 'abalone', 'pipeline.json');
+    await schedule(
+      'create',
+      file,
+      '--id',
+      'abalone-daily',
+      '--cron',
+      '0 3 * * *',
+      '--time-zone',
+      'Europe/Berlin',
+    );
+    await schedule('backfill', 'abalone-daily', '--start-time', '2026-11-25', '--end-time', '2026-11-26');
+    const runs = async () =>
+      (await client.schedule.getHandle('abalone-daily').describe()).info.recentActions.map(
+        ({ action }) => action.workflow.workflowId,
       );
-      await copyFile(
-        join(output, 'accepted-table.png'),
-        join(projectFolder, 'docs', 'images', 'web-ui-table.png'),
-      );
-    }
+    await until(async () => (await runs()).length === 2);
+    for (const workflowId of await runs()) await client.workflow.getHandle(workflowId).result();
+    await schedule('pause', 'abalone-daily', '--reason', 'new sensor, see ticket 12');
+    const page = await look(
+      '/namespaces/default/schedules/abalone-daily',
+      'schedule',
+      'abalone-daily-2026-11-26',
+    );
+    for (const text of ['abalone-daily-2026-11-25', 'trainingPipeline', 'new sensor, see ticket 12'])
+      expect(page).toContain(text);
+    await keep('schedule', 'web-ui-schedule');
   });
 
   it('says of a rejected run which metric, value and threshold', async () => {
