@@ -91,6 +91,7 @@ export function createEmulator(options: EmulatorOptions): Emulator {
       const region = store.region(job.region);
       region.jobs[job.kind].delete(job.name);
       region.tags.delete(job.arn);
+      region.hidden.delete(job.arn);
       executor.forget(job);
     },
     async close() {

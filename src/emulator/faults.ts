@@ -72,6 +72,16 @@ export const faultSchema = z.discriminatedUnion('fault', [
   }),
   /** A page of a log without lines, which says that there are more. */
   z.strictObject({ fault: z.literal('empty-page'), ...target('FilterLogEvents') }),
+  /**
+   * What is made is there, and its name taken, but for so many of the emulator's seconds reads do not know it, or not its tags:
+   * AWS's stores are consistent only in the end.
+   */
+  z.strictObject({
+    fault: z.literal('not-yet'),
+    ...target('Create*'),
+    seconds: z.number().gt(0),
+    what: z.enum(['all', 'tags']).default('all'),
+  }),
   /** The spot instances of the job are taken away. */
   z.strictObject({ fault: z.literal('interrupt'), ...target(everyDescribe) }),
   /** The job is gone, as if it had never been. */
@@ -102,6 +112,8 @@ export interface Target {
 export interface Faults {
   /** What this call meets. Each call is asked about once: faults count. */
   meet(call: Target): Fault[];
+  /** How often this operation on this name was asked about, this call included. */
+  nth(call: Pick<Target, 'operation' | 'name'>): number;
   add(fault: FaultInput): void;
   clear(): void;
   readonly list: readonly Fault[];
@@ -123,11 +135,14 @@ interface Bucket {
   at: number;
 }
 
+const aboutOf = ({ operation, name }: Pick<Target, 'operation' | 'name'>) => `${operation}\0${name ?? ''}`;
+
 export function createFaults(clock: Clock, seed: number): Faults {
   let rules: Rule[] = [];
   let made = 0;
   let limits: z.output<typeof limitSchema>[] = [];
   let buckets = new Map<string, Bucket>();
+  const asked = new Map<string, number>();
 
   const isMet = (rule: Rule, call: Target): boolean => {
     const { fault } = rule;
@@ -135,7 +150,7 @@ export function createFaults(clock: Clock, seed: number): Faults {
     if (fault.accessKey !== undefined && fault.accessKey !== call.accessKey) return false;
     if (!matches(fault.operation, call.operation) || !matches(fault.name, name)) return false;
     if (++rule.matched <= fault.skip || rule.met >= (fault.times ?? Infinity)) return false;
-    const about = `${call.operation}\0${name}`;
+    const about = aboutOf(call);
     const nth = (rule.seen.get(about) ?? 0) + 1;
     rule.seen.set(about, nth);
     if (fault.probability < 1 && chance(seed, rule.id, about, nth) >= fault.probability) return false;
@@ -155,7 +170,12 @@ export function createFaults(clock: Clock, seed: number): Faults {
   };
 
   return {
-    meet: (call) => rules.filter((rule) => isMet(rule, call)).map(({ fault }) => fault),
+    meet(call) {
+      const about = aboutOf(call);
+      asked.set(about, (asked.get(about) ?? 0) + 1);
+      return rules.filter((rule) => isMet(rule, call)).map(({ fault }) => fault);
+    },
+    nth: (call) => asked.get(aboutOf(call)) ?? 0,
     add(fault) {
       rules.push({ id: ++made, fault: faultSchema.parse(fault), seen: new Map(), matched: 0, met: 0 });
     },

@@ -45,18 +45,17 @@ export function pageOf(
   }: { order?: 'Ascending' | 'Descending'; pageSize?: number } = {},
 ): Page {
   const filters = input as Filters;
-  const sorted = sort(
-    items.filter((item) => passes(item, filters)),
-    filters.SortBy,
-    filters.SortOrder ?? order,
-  );
+  const sorting = { by: filters.SortBy, order: filters.SortOrder ?? order };
+  const sorted = sort(items, sorting);
   const question = hashOf(input);
-  const start = filters.NextToken === undefined ? 0 : startAfter(filters.NextToken, question, sorted);
-  const page = sorted.slice(start, start + (filters.MaxResults ?? pageSize));
+  const start =
+    filters.NextToken === undefined ? 0 : startAfter(filters.NextToken, question, sorted, sorting);
+  const left = sorted.slice(start).filter((item) => passes(item, filters));
+  const page = left.slice(0, filters.MaxResults ?? pageSize);
   const last = page.at(-1);
   const summaries = page.map(({ summary }) => summary);
-  if (last === undefined || start + page.length >= sorted.length) return { summaries };
-  return { summaries, NextToken: Buffer.from(JSON.stringify([question, last.arn])).toString('base64') };
+  if (last === undefined || page.length === left.length) return { summaries };
+  return { summaries, NextToken: tokenAt(last, question, filters.SortBy) };
 }
 
 function passes(item: Item, filters: Filters): boolean {
@@ -73,10 +72,18 @@ function passes(item: Item, filters: Filters): boolean {
   );
 }
 
-function sort(items: readonly Item[], by: string | undefined, order: string): Item[] {
-  const key = (item: Item) =>
-    by === 'Name' ? item.name : by === 'Status' ? (item.status ?? '') : item.createdAt;
-  const sorted = [...items].sort((a, b) => (key(a) < key(b) ? -1 : key(a) > key(b) ? 1 : 0));
+function keyOf(item: Item, by: string | undefined): string | number {
+  return by === 'Name' ? item.name : by === 'Status' ? (item.status ?? '') : item.createdAt;
+}
+
+interface Sorting {
+  by: string | undefined;
+  order: string;
+}
+
+function sort(items: readonly Item[], { by, order }: Sorting): Item[] {
+  const compare = (a: string | number, b: string | number) => (a < b ? -1 : a > b ? 1 : 0);
+  const sorted = [...items].sort((a, b) => compare(keyOf(a, by), keyOf(b, by)));
   return order === 'Descending' ? sorted.reverse() : sorted;
 }
 
@@ -86,15 +93,30 @@ function hashOf(input: Body): string {
   return createHash('sha256').update(JSON.stringify(question)).digest('base64').slice(0, 12);
 }
 
-function startAfter(token: string, question: string, sorted: readonly Item[]): number {
+/** Where a page ended: by what is there, whether it still passes or not, so that jobs that end between two pages shift none. */
+function tokenAt(last: Item, question: string, by: string | undefined): string {
+  return Buffer.from(JSON.stringify([question, last.arn, keyOf(last, by)])).toString('base64');
+}
+
+function startAfter(
+  token: string,
+  question: string,
+  sorted: readonly Item[],
+  { by, order }: Sorting,
+): number {
   let read: unknown;
   try {
     read = JSON.parse(Buffer.from(token, 'base64').toString());
   } catch {
     throw validationException('Invalid NextToken');
   }
-  const index =
-    Array.isArray(read) && read[0] === question ? sorted.findIndex(({ arn }) => arn === read[1]) : -1;
-  if (index === -1) throw validationException('Invalid NextToken');
-  return index + 1;
+  if (!Array.isArray(read) || read[0] !== question) throw validationException('Invalid NextToken');
+  const [, arn, key] = read as [string, string, string | number];
+  const index = sorted.findIndex((item) => item.arn === arn);
+  if (index !== -1) return index + 1;
+  // It was deleted meanwhile: go on with what came after it.
+  const next = sorted.findIndex((item) =>
+    order === 'Descending' ? keyOf(item, by) <= key : keyOf(item, by) >= key,
+  );
+  return next === -1 ? sorted.length : next;
 }

@@ -9,7 +9,7 @@ import { nameIn, operations } from './operations/index.ts';
 import type { Life } from './script.ts';
 import { serviceModel } from './service-model.ts';
 import { checkSignature, type Service, type Signer } from './signature.ts';
-import type { Body } from './store.ts';
+import type { Body, Region } from './store.ts';
 import { callerIdentity } from './sts.ts';
 import { validateInput } from './validate.ts';
 
@@ -131,6 +131,7 @@ function operate(emulator: Emulator, progress: Progress, input: Body): Body {
     if (fault === 'interrupt')
       for (const job of jobsNamed(emulator, name, region.place.region)) emulator.executor.interrupt(job);
   }
+  const count = region.tags.size;
   const output = handler({
     operation,
     input,
@@ -139,9 +140,20 @@ function operate(emulator: Emulator, progress: Progress, input: Body): Body {
     executor: emulator.executor,
     reportOf: emulator.reportOf,
     life: lifeUnder(faults),
-    viewOf: (job) => viewUnder(emulator, faults, job),
+    viewOf: (job) => viewUnder(emulator, faults, job, operation),
   });
+  // Everything that is made has tags, if only none: a repeated request makes nothing.
+  if (region.tags.size > count) hide(emulator, faults, region, output);
   return disguise(faults, output);
+}
+
+/** What was just made is not to be read for a while. */
+function hide({ clock }: Emulator, faults: readonly Fault[], { hidden }: Region, output: Body): void {
+  const fault = faults.find((met) => met.fault === 'not-yet');
+  const arn = Object.entries(output).find(([member]) => member.endsWith('Arn'))?.[1];
+  if (fault === undefined || typeof arn !== 'string') return;
+  hidden.set(arn, fault.what);
+  clock.at(clock.now() + fault.seconds * 1000, () => void hidden.delete(arn));
 }
 
 const jobsNamed = (emulator: Emulator, name: string, region: string) =>
@@ -178,13 +190,16 @@ function lifeUnder(faults: readonly Fault[]): Life {
 }
 
 /** What Describe shows of a job: what it is, or was. */
-function viewUnder(emulator: Emulator, faults: readonly Fault[], job: Job): JobView {
+function viewUnder(emulator: Emulator, faults: readonly Fault[], job: Job, operation: string): JobView {
   const fault = faults.find((met) => met.fault === 'stale');
   if (fault === undefined) return job.view;
   const { seed } = emulator.script();
   const back =
     fault.transitions === 'any'
-      ? 1 + Math.floor(chance(seed, job.name, emulator.ledger.size) * job.past.length)
+      ? 1 +
+        Math.floor(
+          chance(seed, job.name, emulator.faults.nth({ operation, name: job.name })) * job.past.length,
+        )
       : fault.transitions;
   return job.past.at(-Math.min(back, job.past.length)) ?? job.view;
 }

@@ -32,7 +32,12 @@ export interface Region {
   readonly tokens: Map<string, { body: string; arn: string }>;
   /** By ARN. */
   readonly tags: Map<string, Map<string, string>>;
+  /** By ARN: what reads do not show yet, though it is there (the fault `not-yet`). */
+  readonly hidden: Map<string, 'all' | 'tags'>;
 }
+
+/** Whether reads know of it. */
+export const isVisible = ({ hidden }: Region, arn: string) => hidden.get(arn) !== 'all';
 
 /** Things by name, in the order of their making. */
 export interface Table<Thing> {
@@ -73,6 +78,7 @@ export function createStore(accountId: string): Store {
           lastVersions: new Map(),
           tokens: new Map(),
           tags: new Map(),
+          hidden: new Map(),
         };
         regions.set(name, region);
       }

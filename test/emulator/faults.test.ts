@@ -1,7 +1,7 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { FaultInput } from '../../src/emulator/faults.ts';
 import { openEmulator, type TestEmulator } from '../support/emulator.ts';
-import { ask, processingJob, signature, trainingJob } from './client.ts';
+import { ask, model, modelPackage, processingJob, signature, trainingJob, transformJob } from './client.ts';
 
 let emulator: TestEmulator;
 beforeEach(async () => (emulator = await openEmulator()));
@@ -74,6 +74,27 @@ describe('a fault on command', () => {
     expect([...seen].sort()).toEqual(['Downloading', 'Starting']);
   });
 
+  it('shows the same older states to the same calls, whatever is asked beside them', async () => {
+    const phasesOf = async (disturbed: boolean) => {
+      const one = await openEmulator({ file: { faults: [{ fault: 'stale', transitions: 'any' }] } });
+      try {
+        for (const name of ['job-1', 'job-2'])
+          await ask(one.endpoint, 'CreateTrainingJob', trainingJob(name));
+        one.advance(100);
+        const phases: unknown[] = [];
+        for (let asked = 0; asked < 20; asked++) {
+          if (disturbed) await ask(one.endpoint, 'DescribeTrainingJob', { TrainingJobName: 'job-2' });
+          const { body } = await ask(one.endpoint, 'DescribeTrainingJob', { TrainingJobName: 'job-1' });
+          phases.push(body.SecondaryStatus);
+        }
+        return phases;
+      } finally {
+        await one.close();
+      }
+    };
+    expect(await phasesOf(true)).toEqual(await phasesOf(false));
+  });
+
   it('shows states that no client knows, until the job is over', async () => {
     emulator.fault({ fault: 'unknown-state', status: 'Pondering' });
     await create('job-1');
@@ -101,6 +122,67 @@ describe('a fault on command', () => {
     expect((await describeJob('job-1')).body.__type).toBe('ValidationException');
     emulator.advance(3600);
     expect(emulator.transitions()).toEqual([]);
+  });
+
+  const list = async () => (await ask(emulator.endpoint, 'ListTrainingJobs', {})).body.TrainingJobSummaries;
+  const tagsOf = (ResourceArn: unknown) => ask(emulator.endpoint, 'ListTags', { ResourceArn });
+
+  it('hides from reads what was just made, whose name is taken and whose work goes on', async () => {
+    emulator.fault({ fault: 'not-yet', seconds: 30, times: 1 });
+    const { TrainingJobArn } = (await create('job-1')).body;
+    for (const operation of ['DescribeTrainingJob', 'StopTrainingJob'])
+      expect((await ask(emulator.endpoint, operation, { TrainingJobName: 'job-1' })).body.__type).toBe(
+        'ValidationException',
+      );
+    expect((await tagsOf(TrainingJobArn)).status).toBe(400);
+    expect(await list()).toEqual([]);
+    expect((await create('job-1')).body.__type).toBe('ResourceInUse');
+    emulator.advance(29);
+    expect((await describeJob('job-1')).status).toBe(400);
+    emulator.advance(2);
+    expect((await describeJob('job-1')).status).toBe(200);
+    expect((await tagsOf(TrainingJobArn)).status).toBe(200);
+    expect(await list()).toHaveLength(1);
+    emulator.advance(3600);
+    expect((await describeJob('job-1')).body.TrainingJobStatus).toBe('Completed');
+  });
+
+  it('hides tags alone, where asked to', async () => {
+    emulator.fault({ fault: 'not-yet', seconds: 30, what: 'tags' });
+    const { TrainingJobArn } = (await create('job-1')).body;
+    expect((await describeJob('job-1')).status).toBe(200);
+    expect((await tagsOf(TrainingJobArn)).status).toBe(400);
+    emulator.advance(31);
+    expect((await tagsOf(TrainingJobArn)).status).toBe(200);
+  });
+
+  it('hides models, groups and versions, which can be built on all the same', async () => {
+    emulator.fault({ fault: 'not-yet', seconds: 30 });
+    const call = (operation: string, input: object) => ask(emulator.endpoint, operation, input);
+    const made = [
+      await call('CreateModel', model('model')),
+      await call('CreateTransformJob', transformJob('transform')),
+      await call('CreateModelPackageGroup', { ModelPackageGroupName: 'abalone' }),
+      await call('CreateModelPackage', modelPackage({ ClientToken: 'once' })),
+    ];
+    expect(made.map(({ status }) => status)).toEqual([200, 200, 200, 200]);
+    const reads = async () => {
+      const version = made[3]!.body.ModelPackageArn;
+      const answers = [
+        await call('DescribeModel', { ModelName: 'model' }),
+        await call('DescribeTransformJob', { TransformJobName: 'transform' }),
+        await call('DescribeModelPackageGroup', { ModelPackageGroupName: 'abalone' }),
+        await call('DescribeModelPackage', { ModelPackageName: version }),
+      ];
+      return answers.map(({ body, status }) => body.__type ?? status);
+    };
+    expect(new Set(await reads())).toEqual(new Set(['ValidationException']));
+    expect((await call('ListModels', {})).body.Models).toEqual([]);
+    emulator.advance(31);
+    expect(await reads()).toEqual([200, 200, 200, 200]);
+    // A request that is repeated makes nothing, and hides nothing.
+    await call('CreateModelPackage', modelPackage({ ClientToken: 'once' }));
+    expect(await reads()).toEqual([200, 200, 200, 200]);
   });
 
   it('answers slowly', async () => {

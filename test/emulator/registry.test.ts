@@ -177,6 +177,25 @@ describe('lists', () => {
     expect(next.ProcessingJobSummaries).toMatchObject([{ ProcessingJobName: 'job-10' }]);
   });
 
+  it.each(['Ascending', 'Descending'])(
+    'go on where they were, %s, though jobs that were shown are over or deleted since',
+    async (SortOrder) => {
+      const question = { StatusEquals: 'Stopping', SortOrder, MaxResults: 3 };
+      const names = Array.from({ length: 7 }, (_, index) => `job-${index + 16}`);
+      for (const ProcessingJobName of names) await call('StopProcessingJob', { ProcessingJobName });
+      const shown = (page: Record<string, unknown>) =>
+        (page.ProcessingJobSummaries as { ProcessingJobName: string }[]).map((job) => job.ProcessingJobName);
+      const first = await call('ListProcessingJobs', question);
+      const [end] = emulator.emulator.find(shown(first).at(-1)!);
+      emulator.emulator.reportOf(end!)('Stopped');
+      const second = await call('ListProcessingJobs', { ...question, NextToken: first.NextToken });
+      emulator.emulator.forget(emulator.emulator.find(shown(second).at(-1)!)[0]!);
+      const third = await call('ListProcessingJobs', { ...question, NextToken: second.NextToken });
+      const expected = SortOrder === 'Ascending' ? names : names.toReversed();
+      expect([first, second, third].flatMap(shown)).toEqual(expected);
+    },
+  );
+
   it('filter by name, state and time, and sort', async () => {
     const started = emulator.emulator.clock.now() / 1000 - 230;
     expect(await pages({ NameContains: 'job-1', SortOrder: 'Descending', MaxResults: 3 })).toHaveLength(4);

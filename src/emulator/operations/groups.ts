@@ -1,7 +1,7 @@
 import { arnOf, idOf } from '../arn.ts';
 import { AwsError, validationException } from '../aws-error.ts';
 import { pageOf } from '../lists.ts';
-import type { Body, Region, Resource } from '../store.ts';
+import { isVisible, type Body, type Region, type Resource } from '../store.ts';
 import { epoch, present, type Call, type Handler } from './call.ts';
 import { checkTags, setTags } from './tags.ts';
 
@@ -31,13 +31,16 @@ export function groupOf(region: Region, nameOrArn: string): Resource {
   const name = nameOrArn.startsWith('arn:') ? idOf(nameOrArn) : nameOrArn;
   const group = region.groups.get(name);
   if (group) return group;
-  throw validationException(
-    `ModelPackageGroup ${arnOf(region.place, 'model-package-group', name)} does not exist.`,
-  );
+  throw missing(region, name);
 }
 
+const missing = ({ place }: Region, name: string) =>
+  validationException(`ModelPackageGroup ${arnOf(place, 'model-package-group', name)} does not exist.`);
+
 function describeGroup(call: Call): Body {
-  return stateOf(groupOf(call.region, nameIn(call)), { CreatedBy: {} });
+  const group = groupOf(call.region, nameIn(call));
+  if (!isVisible(call.region, group.arn)) throw missing(call.region, group.name);
+  return stateOf(group, { CreatedBy: {} });
 }
 
 function stateOf({ name, arn, createdAt, input }: Resource, more: Body = {}): Body {
@@ -63,7 +66,8 @@ function deleteGroup(call: Call): Body {
 }
 
 function listGroups({ input, region }: Call): Body {
-  const items = region.groups.all().map((group) => ({ ...group, summary: stateOf(group) }));
+  const groups = region.groups.all().filter(({ arn }) => isVisible(region, arn));
+  const items = groups.map((group) => ({ ...group, summary: stateOf(group) }));
   const { summaries, ...rest } = pageOf(items, input);
   return { ModelPackageGroupSummaryList: summaries, ...rest };
 }

@@ -4,7 +4,7 @@ import type { Model } from '../executor.ts';
 import { isOver, statusOf, type Job } from '../job.ts';
 import { newView } from '../jobs.ts';
 import { pageOf } from '../lists.ts';
-import type { Body, Region } from '../store.ts';
+import { isVisible, type Body, type Region } from '../store.ts';
 import type { Call, Handler } from './call.ts';
 import { withDefaults } from './defaults.ts';
 import { describe, summarize } from './describe-job.ts';
@@ -67,7 +67,7 @@ function modelOf(region: Region, name: string): Model {
 function find(kind: JobKind, call: Call): Job {
   const name = nameIn(kind, call);
   const job = call.region.jobs[kind].get(name);
-  if (job !== undefined) return job;
+  if (job !== undefined && isVisible(call.region, job.arn)) return job;
   throw validationException(
     kind === 'Training' ? 'Requested resource not found.' : `Could not find requested job with name: ${name}`,
   );
@@ -100,7 +100,8 @@ function remove(kind: JobKind, call: Call): Body {
 
 /** API reference: ListTransformJobs sorts downwards, the others upwards. */
 function list(kind: JobKind, { operation, input, region }: Call): Body {
-  const items = region.jobs[kind].all().map((job) => ({
+  const jobs = region.jobs[kind].all().filter(({ arn }) => isVisible(region, arn));
+  const items = jobs.map((job) => ({
     name: job.name,
     arn: job.arn,
     createdAt: job.createdAt,

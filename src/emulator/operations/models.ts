@@ -2,7 +2,7 @@ import { arnOf } from '../arn.ts';
 import { validationException } from '../aws-error.ts';
 import { pageOf } from '../lists.ts';
 import { outputMembers } from '../service-model.ts';
-import type { Body, Resource } from '../store.ts';
+import { isVisible, type Body, type Resource } from '../store.ts';
 import { epoch, present, type Call, type Handler } from './call.ts';
 import { packageOf } from './packages.ts';
 import { checkModel } from './rules.ts';
@@ -41,7 +41,7 @@ function packageNames({ PrimaryContainer, Containers }: Body): string[] {
 function find(call: Call): Resource {
   const name = nameIn(call);
   const model = call.region.models.get(name);
-  if (model) return model;
+  if (model && isVisible(call.region, model.arn)) return model;
   throw validationException(`Could not find model "${arnOf(call.region.place, 'model', name)}".`);
 }
 
@@ -60,7 +60,8 @@ function deleteModel(call: Call): Body {
 
 /** API reference: sorted downwards. */
 function listModels({ input, region }: Call): Body {
-  const items = region.models.all().map(({ name, arn, createdAt }) => ({
+  const models = region.models.all().filter(({ arn }) => isVisible(region, arn));
+  const items = models.map(({ name, arn, createdAt }) => ({
     name,
     arn,
     createdAt,

@@ -2,7 +2,7 @@ import { arnOf, idOf } from '../arn.ts';
 import { AwsError, validationException } from '../aws-error.ts';
 import { pageOf } from '../lists.ts';
 import { outputMembers } from '../service-model.ts';
-import type { Body, ModelPackage, Region } from '../store.ts';
+import { isVisible, type Body, type ModelPackage, type Region } from '../store.ts';
 import { epoch, present, type Call, type Handler } from './call.ts';
 import { groupOf } from './groups.ts';
 import { checkTags, setTags } from './tags.ts';
@@ -94,11 +94,14 @@ export function packageOf(region: Region, nameOrArn: string): ModelPackage {
   const arn = nameOrArn.startsWith('arn:') ? nameOrArn : arnOf(region.place, 'model-package', nameOrArn);
   const found = region.packages.get(arn);
   if (found) return found;
-  throw validationException(`ModelPackage ${arn} does not exist.`);
+  throw missing(arn);
 }
+
+const missing = (arn: string) => validationException(`ModelPackage ${arn} does not exist.`);
 
 function describePackage({ operation, input, region }: Call): Body {
   const found = packageOf(region, input.ModelPackageName as string);
+  if (!isVisible(region, found.arn)) throw missing(found.arn);
   const body: Body = { ...found.input, ...stateOf(found) };
   return present(Object.fromEntries(outputMembers(operation).map((name) => [name, body[name]])));
 }
@@ -169,6 +172,7 @@ function listPackages({ input, region }: Call): Body {
   const groupName = group === undefined ? undefined : groupOf(region, group).name;
   const items = region.packages
     .all()
+    .filter(({ arn }) => isVisible(region, arn))
     .filter((found) => groupName === undefined || found.group === groupName)
     .filter((found) => type === 'Both' || (found.group !== null) === (type === 'Versioned'))
     .filter(

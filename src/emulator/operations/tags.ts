@@ -43,6 +43,7 @@ export function deleteTags({ input, region }: Call): Body {
 
 export function listTags({ input, region }: Call): Body {
   const arn = knownArn(region, input);
+  if (region.hidden.has(arn)) throw missing(arn);
   const items = tagsOf(region, arn).map((tag) => ({
     name: tag.Key,
     arn: tag.Key,
@@ -59,6 +60,8 @@ const tagsOf = ({ tags }: Region, arn: string): Tag[] =>
 /** Everything that was made has an entry in the tags, if only an empty one. */
 function knownArn({ tags }: Region, input: Body): string {
   const arn = input.ResourceArn as string;
-  if (!tags.has(arn)) throw validationException(`Could not find resource "${arn}".`);
+  if (!tags.has(arn)) throw missing(arn);
   return arn;
 }
+
+const missing = (arn: string) => validationException(`Could not find resource "${arn}".`);
