@@ -1,5 +1,6 @@
-import { Context, log, metricMeter } from '@temporalio/activity';
+import { Context, log, metricMeter, type Info } from '@temporalio/activity';
 import { SluiceError } from '../core/errors.ts';
+import { jobNameIn } from '../core/job-name.ts';
 import type { EndedJobState, JobRef, JobRequest, JobState } from '../core/jobs.ts';
 import { measure } from '../core/metrics.ts';
 import type { RemoteJob } from '../core/remote-job.ts';
@@ -32,17 +33,19 @@ export interface JobResult {
 }
 
 /** The one loop, for every kind of job and every engine: ensure, then describe and sleep until it is over. */
-export async function runJob(
-  engine: Engine,
-  { name, request }: Pick<JobInput, 'name' | 'request'>,
-  tell: Tell,
-): Promise<JobResult> {
+export async function runJob(engine: Engine, input: NamedRequest, tell: Tell): Promise<JobResult> {
   const context = Context.current();
+  const { name, request } = ownJob(input, context.info);
   const ref: JobRef = { engine: engine.name, name, kind: request.kind };
   try {
     tell({ ...ref, phase: 'starting' });
-    const { adopted } = await engine.ensure(name, request, context.cancellationSignal, (phase) =>
-      tell({ ...ref, phase }),
+    if (name !== input.name) await stopJob(engine, { ...ref, name: input.name });
+    const { adopted } = await engine.ensure(
+      name,
+      request,
+      context.cancellationSignal,
+      (phase) => tell({ ...ref, phase }),
+      isFirstAttempt(context.info),
     );
     const how = adopted ? 'adopted' : 'created';
     log.info(`job ${how}`, { job: name, engine: engine.name });
@@ -62,6 +65,26 @@ export async function runJob(
     return rethrowCancellation(context);
   }
 }
+
+type NamedRequest = Pick<JobInput, 'name' | 'request'>;
+
+/**
+ * A run that was reset takes over the steps that were under way, as they were scheduled, but not their jobs: those are of the run
+ * that it replaced, which stops them, as does a sweep. Both know a job by its name and its tags.
+ */
+function ownJob({ name, request }: NamedRequest, { workflowExecution }: Info): NamedRequest {
+  const { 'sluice:run-id': maker } = request.tags;
+  const runId = workflowExecution?.runId;
+  if (maker === undefined || runId === undefined || maker === runId) return { name, request };
+  return {
+    name: jobNameIn(runId, name, maker),
+    request: { ...request, tags: { ...request.tags, 'sluice:run-id': runId } },
+  };
+}
+
+/** An activity that is reset counts its attempts anew, but is not scheduled anew. */
+const isFirstAttempt = ({ attempt, scheduledTimestampMs, currentAttemptScheduledTimestampMs }: Info) =>
+  attempt === 1 && scheduledTimestampMs === currentAttemptScheduledTimestampMs;
 
 function remainingMs(
   { local }: JobRequest,

@@ -7,6 +7,9 @@ export interface Waiting {
 }
 
 const pausesMs = [1000, 2000, 4000];
+const pauseMs = 4000;
+/** So long what was made may be unknown to AWS's reads, and its tags. */
+export const visibleAfterMs = 60_000;
 
 /** Looks, and again a few times before it believes that there is nothing: SageMaker may know of a thing only a moment after it was made. */
 export async function closely<Found>(
@@ -20,4 +23,17 @@ export async function closely<Found>(
     await clock.wait(pauseMs, signal);
   }
   return lookOnce();
+}
+
+/** Looks for what is there, or is said to be there: it appears within a minute, or there is nothing. */
+export async function untilVisible<Found>(
+  clock: Waiting,
+  lookOnce: () => Promise<Found | null>,
+  signal?: AbortSignal,
+): Promise<Found | null> {
+  const started = clock.now();
+  for (let found = await closely(clock, lookOnce, signal); ; found = await lookOnce()) {
+    if (found !== null || clock.now() - started >= visibleAfterMs) return found;
+    await clock.wait(pauseMs, signal);
+  }
 }

@@ -11,3 +11,11 @@ export function jobName(pipeline: string, step: string, runId: string, attempt =
   const name = `${prefix}-${step.toLowerCase()}-${runId.replaceAll('-', '')}`;
   return attempt === 1 ? name : `${name}-${attempt}`;
 }
+
+/** The same step's job or model in another run. */
+export function jobNameIn(runId: string, name: string, oldRunId: string): string {
+  return name.replace(oldRunId.replaceAll('-', ''), runId.replaceAll('-', ''));
+}
+
+/** What a name says but for the run: the same before and after a reset. */
+export const withoutRunId = (name: string) => name.replace(/-[0-9a-f]{32}/, '');

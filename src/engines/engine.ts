@@ -13,6 +13,7 @@ export interface Engine {
   /**
    * Creates the job, or adopts the one of that name.
    * @param tell - hears what is being done meanwhile, "pulling …" say.
+   * @param isFirst - nobody has asked for this job before: what this call does not make is not there. Default: somebody may have.
    * @throws SluiceError `SpecMismatch` if that one was made from another request.
    */
   ensure(
@@ -20,6 +21,7 @@ export interface Engine {
     job: JobRequest,
     signal: AbortSignal,
     tell?: (phase: string) => void,
+    isFirst?: boolean,
   ): Promise<EnsuredJob>;
   describe(ref: JobRef, signal?: AbortSignal): Promise<JobState>;
   /** Asks it to stop and returns at once; no error if it is over or was never made. */

@@ -1,5 +1,5 @@
 import { isAwsError } from '../core/aws-facts.ts';
-import { closely, type Waiting } from '../core/closely.ts';
+import { untilVisible, type Waiting } from '../core/closely.ts';
 import { SluiceError } from '../core/errors.ts';
 import type { ModelBody } from '../core/jobs.ts';
 import { groupRequest, packageRequest } from './package-requests.ts';
@@ -32,7 +32,8 @@ export function createSageMakerRegistry(send: RegistryCall, clock: Waiting): Reg
       } catch (error) {
         // A model of that name is a ValidationException like any other, so what is there decides what it meant.
         if (!isAwsError(error, 'Validation')) throw error;
-        const found = await closely(clock, () => lookFor(call, 'DescribeModel', { ModelName: name }), signal);
+        const look = () => lookFor(call, 'DescribeModel', { ModelName: name });
+        const found = await untilVisible(clock, look, signal);
         if (found === null) throw error;
         if (isSameModel(found, model)) return;
         throw new SluiceError(
@@ -94,7 +95,7 @@ async function ensureGroup(
   if (found === null) {
     await call({ operation: 'CreateModelPackageGroup', input: request }).catch(async (error: unknown) => {
       found = isAwsError(error, 'Validation', 'Conflict', 'ResourceInUse')
-        ? await closely(clock, look, signal)
+        ? await untilVisible(clock, look, signal)
         : null;
       if (found === null) throw error;
     });

@@ -83,13 +83,13 @@ async function runOneJob(
         { activityId, summary, priority: run.place.priority },
         [input],
       );
-      tell(result.remote);
+      tell(result.remote, result.jobName);
       return result;
     } catch (error) {
       if (isOfAnotherRequest(error) && patched('leave-jobs-of-other-requests')) throw error;
       // The activity may have died before it saw the job to its end; asking again costs nothing.
       const remote = await CancellationScope.nonCancellable(() =>
-        stopJob(run, step, { engine, name, session, kind: request.kind }),
+        stopJob(run, step, activityId, { engine, name, session, kind: request.kind }),
       );
       tell(remote);
       throw error;
@@ -110,11 +110,18 @@ function engineOf(run: Run, step: JobStep): JobInput['engine'] {
 }
 
 /** What fails here never hides why the step ended. */
-async function stopJob(run: Run, step: JobStep, ref: StopInput): Promise<RemoteJob | null> {
+async function stopJob(
+  run: Run,
+  step: JobStep,
+  watcherId: string,
+  ref: StopInput,
+): Promise<RemoteJob | null> {
   try {
     // Any worker can stop a job of SageMaker, and that must not wait for a host.
     const place = ref.engine === 'sagemaker' ? {} : run.place;
-    const options = { activityId: `stop-${ref.name}`, summary: ref.name, ...place };
+    // A name has the run id in it, and after a reset another one than the history.
+    const activityId = `stop-${patched('stop-by-step') ? watcherId : ref.name}`;
+    const options = { activityId, summary: ref.name, ...place };
     return await longActivities.stopJob.executeWithOptions(options, [ref]);
   } catch (error) {
     log.warn('the job could not be stopped', { step, job: ref.name, error });

@@ -15,7 +15,7 @@ export interface Progress {
   /** Changes the report and shows it. */
   show(change: Partial<RunReport>): void;
   /** Runs a step and records what becomes of it. */
-  step<T>(name: StepName, job: StepJob, work: (tell: TellRemote) => Promise<T>): Promise<T>;
+  step<T>(name: StepName, job: StepJob, work: (tell: TellJob) => Promise<T>): Promise<T>;
   /** From here on search attributes are set, if the namespace has them. */
   index(registered: boolean): void;
   /** Whether it is known if the namespace has them. */
@@ -32,8 +32,11 @@ export interface StepJob {
   remote?: RemoteJob;
 }
 
-/** Says what SageMaker told of the job of a step. Null: nothing. */
-export type TellRemote = (remote: RemoteJob | null) => void;
+/**
+ * Says what SageMaker told of the job of a step (null: nothing), and what the job, or model, is called: after a reset, what was made
+ * before it bears the id of the run that it replaced.
+ */
+export type TellJob = (remote: RemoteJob | null, jobName?: string) => void;
 
 export function startProgress(): Progress {
   const report = newReport();
@@ -63,10 +66,11 @@ export function startProgress(): Progress {
       };
       show(withStep(report, name, { status: 'running', startedAt: new Date(started).toISOString(), ...job }));
       try {
-        const result = await work((remote) => {
-          if (remote === null) return;
-          last = remote;
-          show(withStep(report, name, { remote }));
+        const result = await work((remote, jobName) => {
+          last = remote ?? last;
+          show(
+            withStep(report, name, { ...(remote && { remote }), ...(jobName !== undefined && { jobName }) }),
+          );
         });
         end('succeeded');
         return result;

@@ -8,6 +8,7 @@ import {
   workflowInfo,
 } from '@temporalio/workflow';
 import type { JobRequest } from '../core/jobs.ts';
+import { withoutRunId } from '../core/job-name.ts';
 import { countOf, ordinaryPriority, slotSignals, slotsId, type Claim } from '../core/instance-slots.ts';
 import type { JobStep } from '../core/pipeline.ts';
 import { withStep } from '../core/run-report.ts';
@@ -19,14 +20,17 @@ import { shortActivities } from './proxies.ts';
 const grantedSignal = defineSignal<[unknown]>(slotSignals.granted);
 
 /** The jobs of this run that may have their instances. */
-export type Grants = ReadonlySet<unknown>;
+export interface Grants {
+  has(job: string): boolean;
+}
 
 export function listenForGrants(): Grants {
-  const grants = new Set<unknown>();
-  setHandler(grantedSignal, (job) => void grants.add(job), {
+  const grants = new Set<string>();
+  // A run that was reset hears again what was said to the run that it replaced.
+  setHandler(grantedSignal, (job) => void grants.add(withoutRunId(String(job))), {
     description: 'A job may have the instances that it waits for.',
   });
-  return grants;
+  return { has: (job) => grants.has(withoutRunId(job)) };
 }
 
 /** Of a wait that is none nobody needs to know. */

@@ -50,14 +50,15 @@ export async function createModel(run: Run, artifactUri: string): Promise<Create
     .map((mode) => ({ mode, body: plan.modelRequest(run.plan, mode, uri) }));
   const tags = { ...run.plan.tags, ...pipeline.tags };
   const { session } = run.plan;
-  const created = await run.progress.step('createModel', { engine: null, jobName: name }, () =>
-    longActivities.createModel.executeWithOptions(
+  const modelName = await run.progress.step('createModel', { engine: null, jobName: name }, async (tell) => {
+    const created = await longActivities.createModel.executeWithOptions(
       { activityId: 'createModel', summary: pipeline.steps.createModel.script, ...run.place },
       [{ name, artifactUri, codeUri: sources.codeUri, targetUri: uri, models, session, tags }],
-    ),
-  );
-  // After a reset the run has another id than that which made the model.
-  const { modelName } = created;
+    );
+    // After a reset the run has another id than that which made the model.
+    tell(null, created.modelName);
+    return created.modelName;
+  });
   run.progress.show({ model: modelName });
   return { name: modelName, body: plan.modelRequest(run.plan, pipeline.executionMode, uri) };
 }

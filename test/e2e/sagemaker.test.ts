@@ -128,6 +128,48 @@ describeS3('a run in mode "sagemaker"', () => {
     expect(stage.emulator.transitions().at(-1)).toMatchObject({ status: 'Stopped' });
   });
 
+  it('that is reset while its job runs stops that job and makes one of its own, with its own outputs and lineage', async () => {
+    const { jobs = [] } = await smallScript(6);
+    const long = { job: 'small-train-*', times: 1, life: { runningSeconds: 10_000_000 } };
+    stage.emulator.emulator.setScript({ jobs: [long, ...jobs] });
+    const handle = await start();
+    const phaseOf = (runId: string) =>
+      stage.emulator.emulator.find(`small-train-${runId.replaceAll('-', '')}`)[0]?.view.phase;
+    await until(() => phaseOf(handle.firstExecutionRunId) === 'Training');
+    // Behind the task that asked for the job, so that the new run takes over the step in mid-job.
+    await handle.signal('nudge');
+    const lastTask = async () => {
+      const { events } = await handle.fetchHistory();
+      const last = events?.at(-1);
+      return last?.workflowTaskCompletedEventAttributes ? last.eventId : null;
+    };
+    await until(async () => (await lastTask()) !== null);
+    await stage.client.workflowService.resetWorkflowExecution({
+      namespace: 'default',
+      workflowExecution: { workflowId: handle.workflowId, runId: handle.firstExecutionRunId },
+      workflowTaskFinishEventId: (await lastTask())!,
+      reason: 'a test',
+      requestId: randomUUID(),
+    });
+    const after = stage.client.workflow.getHandle(handle.workflowId);
+    const report = (await after.result()) as RunReport;
+    const { runId } = await after.describe();
+    expect(runId).not.toBe(handle.firstExecutionRunId);
+    expect([phaseOf(handle.firstExecutionRunId), phaseOf(runId)]).toEqual(['Stopped', 'Completed']);
+    expect(report.outcome).toBe('accepted');
+    const { group, version } = report.modelPackage!;
+    const arn = `arn:aws:sagemaker:us-east-1:123456789012:model-package/${group}/${version}`;
+    // What was done before the reset stays, and is said to be of the run that did it.
+    expect(await sagemaker('DescribeModelPackage', { ModelPackageName: arn })).toMatchObject({
+      CustomerMetadataProperties: {
+        'temporal.run_id': runId,
+        'job.preprocess': `small-preprocess-${handle.firstExecutionRunId.replaceAll('-', '')}`,
+        'job.train': `small-train-${runId.replaceAll('-', '')}`,
+      },
+    });
+    expect(jobsMade({ firstExecutionRunId: runId } as Started)).toBe(3);
+  });
+
   it('uploads code and data once for the same content', async () => {
     await (await start()).result();
     const keys = await stage.s3.keys(bucketName);

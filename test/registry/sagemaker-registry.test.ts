@@ -140,6 +140,17 @@ describe('against SageMaker', () => {
     expect(store().groups.all()).toHaveLength(1);
   });
 
+  it('a model and a group that somebody made have a minute to appear before a refusal is believed', async () => {
+    emulator.emulator.clock.setSpeed(100);
+    emulator.fault({ fault: 'not-yet', seconds: 50 });
+    await registry.createModel('model-1', model);
+    await registry.createModel('model-1', model);
+    const other = (clientToken: string) => registry.register(request({ clientToken }));
+    await createSageMakerApi('us-east-1').call('CreateModelPackageGroup', groupRequest(request()));
+    expect(await other('a')).toMatchObject({ version: 1 });
+    expect(store().models.all()).toHaveLength(1);
+  });
+
   it('what SageMaker refuses in a model is told as it says it', async () => {
     const wrong = { PrimaryContainer: { ...inference, ModelDataUrl: 'ftp://x' } };
     await expect(registry.createModel('model-1', wrong)).rejects.toMatchObject({ code: 'InvalidInput' });

@@ -673,6 +673,25 @@ describe('a run that is closed behind the back of its activity', () => {
     expect(report.model).toBe(transforms[0]!.body.ModelName);
   });
 
+  it('goes on when it is reset after a job that failed was stopped and another one tried', async () => {
+    engine.behave('train', { firstFail: 1, code: 'CapacityUnavailable' });
+    engine.behave('transform', { ends: 'failed' });
+    const train = { script: 'train.py', jobRetries: { capacity: 1, delaySeconds: 1 } };
+    const handle = await start({ pipeline: smallPipeline({}, { train }) });
+    await expect(handle.result()).rejects.toThrow(WorkflowFailedError);
+    engine.behave('transform', {});
+    const { events } = await handle.fetchHistory();
+    const failedJob = (events ?? []).find(
+      (event) => event.activityTaskScheduledEventAttributes?.activityId === 'transform',
+    );
+    await reset(handle, (tasks) => tasks.filter((task) => task.lessThan(failedJob!.eventId!)).at(-1)!);
+    const report = (await temporal.client.workflow.getHandle(handle.workflowId).result()) as RunReport;
+    expect(report.outcome).toBe('accepted');
+    // The job that trained it is that of the run before.
+    const trained = report.steps.find(({ name }) => name === 'train')!.jobName;
+    expect(engine.starts).toContain(trained);
+  });
+
   it('has its job stopped when it is reset, and the new run starts its own', async () => {
     engine.behave('train', { lasts: endless });
     const handle = await start({ pipeline: smallPipeline() });
@@ -683,6 +702,33 @@ describe('a run that is closed behind the back of its activity', () => {
     await temporal.client.workflow.getHandle(handle.workflowId).result();
     expect(new Set(engine.starts).size).toBe(engine.starts.length);
     expect(engine.starts.filter((name) => name.startsWith('small-train-'))).toHaveLength(2);
+  });
+
+  it('has its job stopped when a reset takes the step over in mid-job, which has a job of the new run', async () => {
+    engine.behave('train', { lasts: endless, stopTakes: 300 });
+    const handle = await start({ pipeline: smallPipeline() });
+    await until(() => engine.starts.length === 2);
+    // Anything that happens while the job runs makes a task behind the one that asked for the job.
+    await handle.signal('nudge');
+    const isAfterTheJob = async () => {
+      const { events = [] } = await handle.fetchHistory();
+      return Boolean(events!.at(-1)!.workflowTaskCompletedEventAttributes);
+    };
+    await until(isAfterTheJob);
+    engine.behave('train', {});
+    await reset(handle, (tasks) => tasks.at(-1)!);
+    const after = temporal.client.workflow.getHandle(handle.workflowId);
+    const report = (await after.result()) as RunReport;
+    const { runId } = await after.describe();
+    const [old, own] = engine.starts.filter((name) => name.startsWith('small-train-'));
+    expect(engine.stateOf(old!)).toBe('stopped');
+    expect(own).toBe(`small-train-${runId.replaceAll('-', '')}`);
+    expect(engine.jobs.get(own!)!.request.tags['sluice:run-id']).toBe(runId);
+    expect(engine.jobs.get(own!)!.startedAt).toBeGreaterThanOrEqual(
+      engine.jobs.get(old!)!.stopAskedAt! + 300,
+    );
+    expect(report.outcome).toBe('accepted');
+    expect(report.steps.find(({ name }) => name === 'train')).toMatchObject({ jobName: own });
   });
 });
 

@@ -1,3 +1,4 @@
+import { visibleAfterMs } from '../../core/closely.ts';
 import { SluiceError } from '../../core/errors.ts';
 import type { JobRequest } from '../../core/jobs.ts';
 import { requestHash } from '../local/request-hash.ts';
@@ -7,7 +8,6 @@ import type { Description } from './descriptions.ts';
 import { readTags } from './job-tags.ts';
 import { look, lookClosely } from './look.ts';
 import { requestHashTag } from './requests.ts';
-import { visibleAfterMs } from './seen-jobs.ts';
 
 const pauseMs = 4000;
 

@@ -54,7 +54,8 @@ export function createSageMakerEngine({
   return {
     name: 'sagemaker',
     check: checkRequest,
-    ensure: (name, job, signal) => ensure(tools, name, job, signal),
+    ensure: (name, job, signal, _tell, isFirst = false) =>
+      ensure(tools, name, job, { signal, seen: tools.seen.remember(name, job, isFirst) }),
     describe: (ref, signal) => describe(tools, ref, signal),
     stop: (ref) => stopJob(tools, kindOf(ref), ref.name),
     pollIntervalMs: (elapsedMs, remainingMs = Infinity) =>
@@ -62,10 +63,15 @@ export function createSageMakerEngine({
   };
 }
 
-async function ensure(tools: Tools, name: string, job: JobRequest, signal: AbortSignal): Promise<EnsuredJob> {
+interface Ensuring {
+  seen: SeenJob;
+  signal: AbortSignal;
+}
+
+async function ensure(tools: Tools, name: string, job: JobRequest, ensuring: Ensuring): Promise<EnsuredJob> {
+  const { seen, signal } = ensuring;
   signal.throwIfAborted();
-  const seen = tools.seen.remember(name, job);
-  const { found, adopted } = await createOrAdopt(tools, name, job, { seen, signal });
+  const { found, adopted } = await createOrAdopt(tools, name, job, ensuring);
   seen.tell(found);
   // The job is there; whoever wants it stopped finds it.
   signal.throwIfAborted();
@@ -76,7 +82,7 @@ async function createOrAdopt(
   tools: Tools,
   name: string,
   job: JobRequest,
-  { seen, signal }: { seen: SeenJob; signal: AbortSignal },
+  { seen, signal }: Ensuring,
 ): Promise<{ found: Description; adopted: boolean }> {
   try {
     const answer = await tools.call(createRequest(name, job), { signal, onLost: () => seen.sent() });

@@ -1,15 +1,14 @@
+import { visibleAfterMs } from '../../core/closely.ts';
 import type { JobRequest } from '../../core/jobs.ts';
 import type { Clock } from './clock.ts';
 import type { Description } from './descriptions.ts';
 
-/** So long a job may be unknown after it was made, or after a request to make it was lost; its tags, too. */
-export const visibleAfterMs = 60_000;
 const freshForMs = 5_000;
 
 /** What this worker knows of a job beyond what SageMaker says. Another worker, without it, does the same with a few more calls. */
 export interface SeenJob {
   readonly maxRuntimeSeconds: number;
-  /** When a request to make it was last sent that may have been heard, by the clock; -Infinity: never. */
+  /** When a request to make it was last sent that may have been heard, by whomever; by the clock. -Infinity: never. */
   readonly sentAt: number;
   /** It was made, or it may have been: from now on it appears within a minute. */
   sent(): void;
@@ -25,7 +24,8 @@ export interface SeenJob {
 
 export interface SeenJobs {
   get(name: string): SeenJob | undefined;
-  remember(name: string, job: JobRequest): SeenJob;
+  /** @param isFirst - nobody has asked for the job before. Otherwise somebody may have, until now, and have died since. */
+  remember(name: string, job: JobRequest, isFirst: boolean): SeenJob;
   forget(name: string): void;
 }
 
@@ -33,9 +33,10 @@ export function createSeenJobs(clock: Clock): SeenJobs {
   const jobs = new Map<string, SeenJob>();
   return {
     get: (name) => jobs.get(name),
-    remember(name, { local }) {
+    remember(name, { local }, isFirst) {
       // Another attempt knows what became of the requests of the last one as little as that did.
-      const job = createSeenJob(local.maxRuntimeSeconds, clock, jobs.get(name)?.sentAt);
+      const sentAt = isFirst ? jobs.get(name)?.sentAt : clock.now();
+      const job = createSeenJob(local.maxRuntimeSeconds, clock, sentAt);
       jobs.set(name, job);
       return job;
     },

@@ -1,4 +1,5 @@
 import { isAwsError } from '../../core/aws-facts.ts';
+import { visibleAfterMs } from '../../core/closely.ts';
 import { SluiceError } from '../../core/errors.ts';
 import type { Call } from './calls.ts';
 import type { Clock } from './clock.ts';
@@ -23,10 +24,12 @@ const pauseMs = 2000;
  */
 export async function stopJob(tools: Tools, kind: JobKind, name: string): Promise<void> {
   const { call, clock, seen } = tools;
-  if (seen.get(name)?.isRefused) return;
+  const job = seen.get(name);
+  if (job?.isRefused) return;
   const asked = clock.now();
   while (!(await requestStop(call, kind, name))) {
-    const mayAppear = seen.get(name)?.mayAppear() ?? false;
+    // Who knows nothing of it may come after a worker that asked for it and died.
+    const mayAppear = job?.mayAppear() ?? clock.now() - asked < visibleAfterMs;
     const found = mayAppear ? await look(call, kind, name) : await lookClosely(tools, kind, name);
     if (found === null ? !mayAppear : isEnding(found)) return;
     if (clock.now() - asked > patienceMs) {
@@ -35,7 +38,7 @@ export async function stopJob(tools: Tools, kind: JobKind, name: string): Promis
         `${name} is under way, and SageMaker does not let it be stopped`,
       );
     }
-    await clock.wait(pauseMs);
+    await clock.wait(found === null ? 2 * pauseMs : pauseMs);
   }
 }
 

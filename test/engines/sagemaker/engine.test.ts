@@ -209,6 +209,40 @@ describe('a request to create a job', () => {
     expect((await stand.engine.ensure('job-1', job, signal())).adopted).toBe(true);
   });
 
+  it.each([
+    ['a quota', { fault: 'quota' }],
+    ['a refusal', { fault: 'error', operation: 'CreateTrainingJob', code: 'ValidationException' }],
+    ['its name, which is taken', undefined],
+  ] as const)(
+    'of a worker that died before it heard the answer is looked for until it must be there, before %s is believed',
+    async (_what, refused) => {
+      stand.emulator.fault({ fault: 'not-yet', seconds: 55, times: 1 });
+      await stand.engine.ensure('job-1', job, signal(), undefined, true);
+      if (refused) stand.emulator.fault(refused);
+      const other = stand.other();
+      const ref = await other.ensure('job-1', job, signal());
+      expect(ref.adopted).toBe(true);
+      expect((await watch(stand, other, ref)).status).toBe('succeeded');
+      expect(made()).toBe(1);
+    },
+  );
+
+  it('of a worker that died is stopped when it appears, by another that knows nothing of it', async () => {
+    stand.emulator.fault({ fault: 'not-yet', seconds: 55, times: 1 });
+    const ref = await stand.engine.ensure('job-1', job, signal(), undefined, true);
+    const other = stand.other();
+    await other.stop(ref);
+    expect((await watch(stand, other, ref)).status).toBe('stopped');
+  });
+
+  it('that nobody made before is refused without waiting for what cannot appear', async () => {
+    stand.emulator.fault({ fault: 'quota' });
+    const begun = stand.emulator.emulator.clock.now();
+    const failure = await failureOf(stand.engine.ensure('job-1', job, signal(), undefined, true));
+    expect(failure).toMatchObject({ code: 'QuotaExceeded' });
+    expect(stand.emulator.emulator.clock.now() - begun).toBeLessThan(10_000);
+  });
+
   it.each(['ResourceNotFound', 'ValidationException'])(
     'finds the job whose tags come later, in the words of %s',
     async (code) => {
