@@ -11,7 +11,7 @@ import { stagingFolder, type Config } from './config.ts';
 import { sessionUri, type ResolvedSession } from './core/session.ts';
 import { createBudgets } from './engines/sagemaker/budget.ts';
 import { createCalls } from './engines/sagemaker/calls.ts';
-import { createClock } from './engines/sagemaker/clock.ts';
+import { createClock, type Clock } from './engines/sagemaker/clock.ts';
 import { createSageMakerEngine } from './engines/sagemaker/engine.ts';
 import { frameworkImageUri } from './engines/sagemaker/images.ts';
 import { sweepJobs } from './engines/sagemaker/sweep.ts';
@@ -36,7 +36,10 @@ export type CloudDependencies = Pick<
 
 /** Clients load when they are first used: a worker without runs in AWS neither has them nor needs any AWS settings. */
 export function createCloudDependencies(config: Config, onCall?: CallListener): CloudDependencies {
-  const cloud = createClouds(config, onCall);
+  const clock = createClock(config.emulatorSpeed);
+  // A sweep asks within the same budget as the runs.
+  const shared = { clock, budgetOf: createBudgets(clock), onCall };
+  const cloud = createClouds(config, shared);
   /** With the AWS settings of this machine, for runs without a session. Nothing is uploaded to its root. */
   const readOnlyS3 = () => createS3Storage(createS3({ onCall }), 's3://sluice');
   const downloads = join(config.storageFolder, 'downloads');
@@ -49,7 +52,7 @@ export function createCloudDependencies(config: Config, onCall?: CallListener): 
       defaults: { role: config.role, bucket: config.bucket },
     }),
     cloud,
-    sweep: createSweep(config, onCall),
+    sweep: createSweep(shared),
     frameworkImage: frameworkImageUri,
     fetchToLocal: fetch,
     repackModel: async ({ artifactUri, codeUri, targetUri }, session, signal) => {
@@ -59,10 +62,17 @@ export function createCloudDependencies(config: Config, onCall?: CallListener): 
   };
 }
 
+interface Shared {
+  clock: Clock;
+  budgetOf: ReturnType<typeof createBudgets>;
+  onCall: CallListener | undefined;
+}
+
 /** One for each place: what an engine has seen, the budget of calls and the memory of transfers are shared by all runs there. */
-function createClouds(config: Config, onCall: CallListener | undefined): (session: ResolvedSession) => Cloud {
-  const clock = createClock(config.emulatorSpeed);
-  const budgetOf = createBudgets(clock);
+function createClouds(
+  config: Config,
+  { clock, budgetOf, onCall }: Shared,
+): (session: ResolvedSession) => Cloud {
   const engines = new Map<string, Pick<Cloud, 'engine' | 'registry'>>();
   const storages = new Map<string, Cloud['storage']>();
 
@@ -90,9 +100,7 @@ function createClouds(config: Config, onCall: CallListener | undefined): (sessio
 }
 
 /** Jobs are looked for where the credentials of this process work, whatever runs a worker had. */
-function createSweep(config: Config, onCall: CallListener | undefined): CloudDependencies['sweep'] {
-  const clock = createClock(config.emulatorSpeed);
-  const budgetOf = createBudgets(clock);
+function createSweep({ clock, budgetOf, onCall }: Shared): CloudDependencies['sweep'] {
   return async (options, signal) => {
     const { region, accountId } = await openAccount(createStsApi(onCall), options.region, signal);
     const call = createCalls(createSageMakerApi(region, onCall), budgetOf(accountId, region), clock);

@@ -27,8 +27,15 @@ export const tagListOf = (tags: Readonly<Record<string, string>>) =>
     Value: Key.startsWith('sluice:') ? tagValueOf(text) : text,
   }));
 
+/** What was not written by {@link toTagValue} is left as it is. */
 export function fromTagValue(value: string): string {
-  return value.replace(/(?:=[0-9a-f]{2})+/g, (bytes) => decodeURIComponent(bytes.replaceAll('=', '%')));
+  return value.replace(/(?:=[0-9a-f]{2})+/g, (bytes) => {
+    try {
+      return decodeURIComponent(bytes.replaceAll('=', '%'));
+    } catch {
+      return bytes;
+    }
+  });
 }
 
 function encoded(character: string): string {

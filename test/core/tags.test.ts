@@ -23,4 +23,5 @@ test('any text is a value that AWS takes, and comes back', () => {
 
 test('a value that was not made by us is read as it is', () => {
   expect(fromTagValue('x=zz =')).toBe('x=zz =');
+  expect(fromTagValue('a=ff')).toBe('a=ff');
 });

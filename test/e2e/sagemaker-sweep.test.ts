@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, beforeEach, expect, it } from 'vitest';
 import { createSageMakerApi } from '../../src/aws/sagemaker.ts';
 import type { SweepReport } from '../../src/core/sweep.ts';
-import { toTagValue } from '../../src/core/tags.ts';
+import { tagListOf } from '../../src/core/tags.ts';
 import { trainingJob } from '../emulator/client.ts';
 import { useAwsSettings, withoutAwsSettings } from '../support/aws-env.ts';
 import { openCloudStage, smallScript, type CloudStage } from '../support/cloud-stage.ts';
@@ -51,18 +51,20 @@ describeS3('sluice sweep', () => {
     });
     return { workflowId, runId: run.firstExecutionRunId };
   };
-  const createJob = async (name: string, owner: Owner | null) => {
+  /** @param foreign - tags of somebody else's, as they are. */
+  const createJob = async (name: string, owner: Owner | null, foreign: Record<string, string> = {}) => {
     const tags = owner && {
       'sluice:namespace': owner.namespace ?? 'default',
       'sluice:workflow-id': owner.workflowId,
       'sluice:run-id': owner.runId,
       'sluice:pipeline': 'small',
     };
-    const Tags = Object.entries(tags ?? { team: 'others' }).map(([Key, text]) => ({
-      Key,
-      Value: toTagValue(text),
-    }));
-    await createSageMakerApi('us-east-1').call('CreateTrainingJob', trainingJob(name, { Tags }));
+    const ours = tagListOf(tags ?? {});
+    const Tags = [...ours, ...Object.entries(foreign).map(([Key, Value]) => ({ Key, Value }))];
+    // The longest there is: a slow machine must not see them end by themselves.
+    const StoppingCondition = { MaxRuntimeInSeconds: 28 * 86_400 };
+    const job = trainingJob(name, { Tags, StoppingCondition });
+    await createSageMakerApi('us-east-1').call('CreateTrainingJob', job);
     await until(() => statusOf(name) === 'Training');
   };
 
@@ -71,11 +73,11 @@ describeS3('sluice sweep', () => {
     await stage.client.workflow.getHandle(closed.workflowId).terminate();
     const open = await startRun('open-1');
     const unknown = { workflowId: 'elsewhere-1', runId: randomUUID() };
-    await createJob('closed', closed);
+    await createJob('closed', closed, { 'a=ff': 'a=ff' });
     await createJob('open', open);
     await createJob('unknown', unknown);
     await createJob('other-namespace', { ...closed, namespace: 'other' });
-    await createJob('not-ours', null);
+    await createJob('not-ours', null, { team: 'a=ff', 'sluice:namespace': '=ff' });
 
     const planned = await sweep('--dry-run');
     expect(planned.jobs.map(({ name, action }) => [name, action])).toEqual([
@@ -104,6 +106,29 @@ describeS3('sluice sweep', () => {
     expect(all.stdout).toMatch(/^stopped: unknown \(Training job of elsewhere-1; .*; Stopped\)$/m);
     for (const name of ['open', 'other-namespace', 'not-ours'])
       expect([name, statusOf(name)]).toEqual([name, 'Training']);
+  });
+
+  it('finds the run whose workflow id is longer than a tag', async () => {
+    const long = (what: string) => `${what} ${'#ä'.repeat(90)}`;
+    const closed = await startRun(long('closed'));
+    await stage.client.workflow.getHandle(closed.workflowId).terminate();
+    const open = await startRun(long('open'));
+    await createJob('long-closed', closed);
+    await createJob('long-open', open);
+    const isListed = async ({ runId }: Owner) => {
+      for await (const run of stage.client.workflow.list({ query: `RunId="${runId}"` }))
+        return run.status.name;
+      return null;
+    };
+    await until(
+      async () => (await isListed(closed)) === 'TERMINATED' && (await isListed(open)) === 'RUNNING',
+    );
+    // Not even where jobs of unknown runs are to be stopped.
+    const report = await sweep('--unknown');
+    expect(report.jobs.map(({ name, run, action }) => [name, run, action])).toEqual([
+      ['long-closed', 'closed', 'stopped'],
+    ]);
+    expect(statusOf('long-open')).toBe('Training');
   });
 
   it('reads lists and tags page by page, and asks for a run once', async () => {
