@@ -33,6 +33,8 @@ function onTerminal(...args: string[]) {
   return {
     ended,
     screen: () => screenAfter(written),
+    /** Whether the person sees where they type. */
+    showsCursor: () => (written.match(/\u001b\[\?25[hl]/g)?.at(-1) ?? '').endsWith('h'),
     /** How often the row was drawn. */
     drawn: (row: RegExp) => written.match(row)?.length ?? 0,
     type: (keys: string) => void child.stdin.write(keys),
@@ -71,15 +73,62 @@ describe('sluice run on a terminal', () => {
     expect(root.jobProcesses()).toEqual([]);
   });
 
-  it('leaves the last state of the table and the outcome on the screen', async () => {
-    const run = onTerminal('run', root.pipeline());
+  it('leaves at once at the second Ctrl-C, with the cursor where a person types', async () => {
+    // Deaf to SIGTERM, with a grace that nobody waits for.
+    const train = {
+      entrypoint: ['/bin/sh', '-c', 'trap "" TERM; until [ -e "$LEDGER.go" ]; do sleep 0.1; done'],
+      environment: { LEDGER: root.ledger, ROOT_MARKER: root.marker },
+      local: { stopGraceSeconds: 900 },
+    };
+    const run = onTerminal('run', root.pipeline({ train }));
+    await until(() => rowsOf(run.screen(), 'train').some((row) => row.includes('running')));
+    expect(run.showsCursor()).toBe(false);
+    run.type('\u0003');
+    await until(() => run.screen().some((line) => line.includes('Cancelling the run')));
+    run.type('\u0003');
+    expect(await run.ended).toBe(130);
+    expect(run.showsCursor()).toBe(true);
+    expect(root.jobProcesses()).not.toEqual([]);
+    root.write('ledger.txt.go', '');
+    await root.hostGone();
+    expect(root.jobProcesses()).toEqual([]);
+  });
+
+  it('only stops following at Ctrl-C where the server stays', async () => {
+    const dev = await root.dev();
+    const run = onTerminal('run', root.pipeline({ train: 'sleep 300' }), '--workflow-id', 'left');
+    await until(() => rowsOf(run.screen(), 'train').some((row) => row.includes('running')));
+    run.type('\u0003');
+    expect(await run.ended).toBe(130);
+    expect(run.screen().join('\n')).toMatch(/the run goes on .*sluice cancel left/);
+    expect(await root.sluice('cancel', 'left')).toMatchObject({ code: 0 });
+    dev.signal('SIGTERM');
+    await dev.ended;
+  });
+
+  it('leaves the last state of the table and the outcome on the screen, and nothing of what jobs print', async () => {
+    const loud = 'seq -f "noise %g" 20000; seq -f "noise %g" 20000 >&2; echo a model > "$base/model/m.txt"';
+    const run = onTerminal('run', root.pipeline({ train: loud }));
     expect(await run.ended).toBe(0);
+    expect(run.screen().join('\n')).not.toContain('noise');
     const screen = run.screen();
     for (const step of ['preprocess', 'train', 'evaluate', 'condition', 'createModel', 'register'])
       expect(rowsOf(screen, step), step).toEqual([expect.stringMatching(/^✓ \w+\s+succeeded/)]);
     expect(screen.filter((line) => line.includes('metrics.mse = 6')).length).toBeGreaterThan(0);
     expect(screen.length).toBeLessThan(20);
   });
+});
+
+it('sluice dev on a terminal says what it serves, and ends at Ctrl-C', async () => {
+  const dev = onTerminal('dev');
+  await until(() => dev.screen().some((line) => line.includes('Ctrl-C ends server and worker.')));
+  const screen = dev.screen().join('\n');
+  for (const line of [/^Temporal +127\.0\.0\.1:\d+$/m, /^Web UI +http:/m, /^Task queue +sluice$/m])
+    expect(screen).toMatch(line);
+  dev.type('\u0003');
+  expect(await dev.ended).toBe(0);
+  expect(dev.screen().join('\n')).toContain('Stopping worker and server');
+  expect(root.host()).toBeNull();
 });
 
 it('piped, sluice run writes plain lines', async () => {

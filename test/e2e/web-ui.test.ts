@@ -1,10 +1,12 @@
 import { randomUUID } from 'node:crypto';
-import { copyFile, mkdir, mkdtemp, rm } from 'node:fs/promises';
+import { copyFile, mkdir, mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Client, Connection } from '@temporalio/client';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { projectFolder } from '../../src/config.ts';
+import type { Json } from '../../src/core/expressions.ts';
+import { searchAttributes } from '../../src/core/run.ts';
 import { browser, describeBrowser, withPage } from '../support/browser.ts';
 import { sluice } from '../support/commands.ts';
 import { until } from '../support/until.ts';
@@ -35,13 +37,23 @@ describeBrowser('the Web UI', () => {
     await rm(home, { recursive: true, force: true });
   });
 
-  const start = (id: string, parameters: Record<string, number>) =>
+  const example = 'examples/abalone/pipeline.json';
+  const start = (id: string, parameters: Record<string, number>, pipeline: Json = example) =>
     client.workflow.start('trainingPipeline', {
       taskQueue: 'sluice',
       workflowId: `${id}-${randomUUID().slice(0, 8)}`,
-      args: [{ pipeline: 'examples/abalone/pipeline.json', parameters }],
+      args: [{ pipeline, parameters }],
       staticSummary: 'abalone (local)',
     });
+
+  /** The example, whose training ends with an error. */
+  const failing = async (): Promise<Json> => {
+    const pipeline = JSON.parse(await readFile(join(projectFolder, example), 'utf8'));
+    const script = 'echo "epoch 1 of 5"; echo "ValueError: could not convert Sex to a number" >&2; exit 1';
+    pipeline.steps.train.entrypoint = ['/bin/sh', '-c', script];
+    delete pipeline.steps.train.script;
+    return pipeline as Json;
+  };
 
   /** The text of a page of a run, with its frames (Markdown is shown in one), and a picture of it for people. */
   const look = (page: string, name: string, expected: string) =>
@@ -73,6 +85,14 @@ describeBrowser('the Web UI', () => {
     const details = await look(`${run}/user-metadata`, 'accepted-table', 'preprocess');
     for (const cell of ['✓ succeeded', 'regression_metrics.mse.value', 'accepted', 'version 1'])
       expect(details).toContain(cell);
+    expect(details).toContain('abalone (local)');
+    const attributes = await look(
+      `${run}/search-attributes`,
+      'accepted-search-attributes',
+      searchAttributes.metricValue,
+    );
+    for (const text of [...Object.values(searchAttributes), 'abalone', 'local', 'accepted', '4.3'])
+      expect(attributes).toContain(text);
     await keep('accepted-timeline', 'web-ui-timeline');
     await keep('accepted-table', 'web-ui-table');
   });
@@ -118,5 +138,22 @@ describeBrowser('the Web UI', () => {
     const run = `/namespaces/default/workflows/${handle.workflowId}/${handle.firstExecutionRunId}`;
     const history = await look(`${run}/history`, 'rejected-history', 'QualityGateRejected');
     expect(history).toContain('≤ 3 does not hold');
+  });
+
+  it('says of a run that failed which job, why, and the last lines of its log', async () => {
+    const handle = await start('abalone-failed', {}, await failing());
+    await handle.result().catch(() => undefined);
+    const run = `/namespaces/default/workflows/${handle.workflowId}/${handle.firstExecutionRunId}`;
+    const words = [
+      'train: abalone-train-',
+      'exit code 1',
+      'epoch 1 of 5',
+      'ValueError: could not convert Sex to a number',
+      'mend the script and start a new run',
+    ];
+    const history = await look(`${run}/history`, 'failed-history', 'exit code 1');
+    for (const word of words) expect(history).toContain(word);
+    const details = await look(`${run}/user-metadata`, 'failed-table', 'preprocess');
+    for (const word of ['✗ failed', 'abalone (local)', ...words]) expect(details).toContain(word);
   });
 });

@@ -8,6 +8,7 @@ import {
   Worker,
   type WorkflowBundleWithSourceMap,
 } from '@temporalio/worker';
+import { symlinkSync, truncateSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
@@ -72,6 +73,17 @@ async function startWorkers(registered = true, changes: Partial<Dependencies> = 
   };
 }
 
+function write(name: string, content: string, bytes = content.length): string {
+  writeFileSync(join(world.root, name), content);
+  truncateSync(join(world.root, name), bytes);
+  return name;
+}
+
+function link(name: string, target: string): string {
+  symlinkSync(target, join(world.root, name));
+  return name;
+}
+
 type Input = Record<string, unknown>;
 
 function start(input: Input): Promise<WorkflowHandle> {
@@ -108,6 +120,26 @@ type EventId = NonNullable<
 >;
 const isTransform = (request: JobRequest): request is TransformJob => request.kind === 'Transform';
 const query = (handle: WorkflowHandle) => handle.query<RunReport>('status');
+
+describe('a run whose pipeline file cannot be used', () => {
+  it.each<[string, string | (() => string), string]>([
+    ['has 50 MB', () => write('big.json', '', 50_000_000), '"big.json" has 50000000 bytes; at most 262144'],
+    ['is no JSON', () => write('bad.json', '{\n  "name": }\n'), '"bad.json" cannot be read: '],
+    ['is empty', () => write('empty.json', ''), '"empty.json" cannot be read: '],
+    ['is not there', 'nowhere.json', 'nowhere.json'],
+    ['is a folder', 'code', '"code" is a folder'],
+    ['lies outside of the root', '../pipeline.json', '../pipeline.json'],
+    ['is named by an absolute path', '/etc/hostname', '/etc/hostname'],
+    ['is a link that leaves the root', () => link('leaving.json', '/etc/hostname'), 'leaving.json'],
+    ['has a key that nobody knows', () => write('keys.json', '{"stepz":{}}'), 'stepz'],
+  ])('is InvalidInput and starts no job when the file %s', async (_, make, message) => {
+    const handle = await start({ pipeline: typeof make === 'string' ? make : make() });
+    const failure = await failureOf(handle);
+    expect(failure.type).toBe('InvalidInput');
+    expect(failure.message).toContain(message);
+    expect(engine.starts).toEqual([]);
+  });
+});
 
 describe('a run that is accepted', () => {
   it('goes through every step, in order, and registers a version', async () => {

@@ -38,9 +38,9 @@ export async function requestStop(channels: Channels): Promise<void> {
  * that closed the FIFO; only without namespaces can somebody have killed that one too.
  */
 export async function killOrphans(channels: Pick<Channels, 'alive'>): Promise<void> {
-  const patience = Date.now() + 1000;
+  const patience = performance.now() + 1000;
   while (await isAlive(channels)) {
-    if (Date.now() > patience) return killHolders(channels.alive);
+    if (performance.now() > patience) return killHolders(channels.alive);
     await new Promise((resolve) => setTimeout(resolve, 10));
   }
 }
