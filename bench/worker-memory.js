@@ -16,7 +16,7 @@ export async function workerMemory() {
     const memoryAfter = async (runs) => {
       for (; done < runs; done += atOnce) await startRuns(temporal.client, 'sluice', atOnce);
       await sleep(5000);
-      return (await worker.memory()) / 1e6;
+      return { megabytes: (await worker.memory()) / 1e6, children: await worker.children() };
     };
     const before = await memoryAfter(few);
     const after = await memoryAfter(many);
@@ -24,7 +24,7 @@ export async function workerMemory() {
       {
         figure: `memory of a worker after ${many} runs ÷ after ${few}, ${atOnce} at once`,
         aim: 'no growth',
-        measured: `${(after / before).toFixed(2)}: ${after.toFixed(0)} MB, ${before.toFixed(0)} MB`,
+        measured: `${(after.megabytes / before.megabytes).toFixed(2)}: ${after.megabytes.toFixed(0)} MB, ${before.megabytes.toFixed(0)} MB; ${after.children} and ${before.children} processes of its own`,
       },
     ];
   } finally {

@@ -1,6 +1,6 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtemp, readFile, rm } from 'node:fs/promises';
+import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { projectFolder } from './stack.js';
@@ -33,6 +33,12 @@ export async function startWorkerProcess(address, root, settings = {}) {
     async memory() {
       const [, kilobytes] = /^VmRSS:\s+(\d+) kB$/m.exec(await readFile(`/proc/${child.pid}/status`, 'utf8'));
       return Number(kilobytes) * 1024;
+    },
+    /** How many processes it has started and not seen the end of (Linux). */
+    async children() {
+      const tasks = await readdir(`/proc/${child.pid}/task`);
+      const lists = tasks.map((task) => readFile(`/proc/${child.pid}/task/${task}/children`, 'utf8'));
+      return (await Promise.all(lists)).join(' ').split(/\s+/).filter(Boolean).length;
     },
     async close() {
       const exited = once(child, 'exit');

@@ -27,14 +27,19 @@ interface Program {
  */
 export function createStarter(program: Program): (files: JobFolder) => Promise<void> {
   let spare: Supervisor | null = null;
+  const takeSpare = () => {
+    const taken = spare !== null && isWaiting(spare) ? spare : null;
+    spare = null;
+    return taken;
+  };
 
   /** Returns at the supervisor's first word: it started the job, or another one did. Of several exactly one starts it. */
   return async (files) => {
-    const supervisor = spare !== null && isWaiting(spare) ? spare : spawnSupervisor(program);
-    spare = null;
+    const supervisor = takeSpare() ?? spawnSupervisor(program);
     const { word, said } = await firstWord(supervisor, files.path, program.python);
     if (word !== 'started' && word !== 'taken') throw await explain(files, said);
-    spare = spawnSupervisor(program);
+    // Another job that was started meanwhile may have left one.
+    spare = takeSpare() ?? spawnSupervisor(program);
   };
 }
 

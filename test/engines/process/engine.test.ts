@@ -44,6 +44,17 @@ describe.each(isolations)('the process engine, isolation %s', (isolation) => {
     expect(Date.parse(state.endedAt)).toBeGreaterThanOrEqual(Date.parse(state.startedAt));
   });
 
+  it.runIf(process.platform === 'linux')(
+    'keeps one supervisor waiting, however many jobs it starts at once',
+    async () => {
+      const names = Array.from({ length: 8 }, (_, index) => `at-once-${index}`);
+      await Promise.all(names.map((name) => bench.run(name, shell('true'))));
+      const waiting = async () =>
+        (await processesWith(bench.jobsDir)).filter(({ command }) => command.endsWith('--wait'));
+      await until(async () => (await waiting()).length <= 1, 20);
+    },
+  );
+
   it.each([
     ['exit 1', 1, 'exit code 1'],
     ['exit 130', 130, 'exit code 130: killed by SIGINT'],
