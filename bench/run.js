@@ -17,13 +17,14 @@ import { startUp } from './start-up.js';
 import { tenWorkers } from './ten-workers.js';
 import { throttleStorm } from './throttle-storm.js';
 import { watchedJobs } from './watched-jobs.js';
+import { whyNoWorkerImage, workerImage } from './worker-image.js';
 import { workerMemory } from './worker-memory.js';
 import { workerStop } from './worker-stop.js';
 
 /** `npm run bench`: every figure, or those whose name is given: `npm run bench -- abalone`. */
 const ofContainers = { containerNoOp, containerAbalone, containerOutput, containerCancel };
 const ofSageMaker = { describeCalls, watchedJobs, throttleStorm };
-const ofOperation = { scheduleLag, tenWorkers, workerStop, workerMemory };
+const ofOperation = { scheduleLag, tenWorkers, workerStop, workerMemory, workerImage };
 const figures = {
   startUp,
   noOpSteps,
@@ -39,10 +40,12 @@ const rounds = {
   ...{ startUp: 5, noOpSteps: 5, abalone: 5, bigInput: 7, manyRuns: 1 },
   ...{ s3Transfers: 3, describeCalls: 1, watchedJobs: 1, throttleStorm: 1 },
   ...{ containerNoOp: 15, containerAbalone: 5, containerOutput: 3, containerCancel: 11 },
+  ...{ workerImage: 5 },
 };
 
 const whyNot = async (name) => {
   if (name === 's3Transfers') return whyNoS3Transfers();
+  if (name === 'workerImage') return whyNoWorkerImage();
   return name in ofContainers ? whyNoContainers() : null;
 };
 

@@ -1,4 +1,4 @@
-import { copyFile, mkdir, readFile, writeFile } from 'node:fs/promises';
+import { appendFile, copyFile, mkdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, it, vi } from 'vitest';
 import { createS3 } from '../../src/aws/s3.ts';
@@ -12,6 +12,25 @@ import { until } from '../support/until.ts';
 const minutes = (count: number) => count * 60_000;
 const output = join(projectFolder, 'test-output', 'compose');
 const abalone = 'examples/abalone/pipeline.json';
+const doctorFile = join(output, 'doctor.txt');
+/** What the doctor says in a worker's container, kept for people. */
+async function askDoctor(stack: ComposeStack, worker: string, settings: string[] = []) {
+  const finished = await stack.sluice(worker, ['doctor'], settings);
+  const title = [worker, ...settings].join(' ');
+  await mkdir(output, { recursive: true });
+  await appendFile(doctorFile, `== ${title}: exit code ${finished.code}\n${finished.stdout}\n`);
+  const failed = finished.stdout.split('\n').filter((line) => line.startsWith('failure'));
+  return { code: finished.code, failed };
+}
+const healthy = { code: 0, failed: [] };
+
+/** The commands of the docs that begin so. */
+async function blockOf(beginning: string): Promise<string> {
+  const text = await readFile(join(projectFolder, 'docs', 'operating.md'), 'utf8');
+  const blocks = [...text.matchAll(/^```\n([\s\S]*?)^```$/gm)].map(([, block]) => block!);
+  return blocks.find((block) => block.startsWith(beginning))!;
+}
+
 const enginesOf = ({ steps }: RunReport) => [
   ...new Set(steps.flatMap(({ engine }) => (engine === null ? [] : [engine]))),
 ];
@@ -19,6 +38,7 @@ const enginesOf = ({ steps }: RunReport) => [
 describeCompose('the stack of docker-compose.yml', () => {
   let stack: ComposeStack;
   beforeAll(async () => {
+    await rm(doctorFile, { force: true });
     stack = await openComposeStack({
       file: 'docker-compose.yml',
       name: 'sluice-test-compose',
@@ -28,6 +48,8 @@ describeCompose('the stack of docker-compose.yml', () => {
     await stack.compose('up', '--detach', '--wait', '--wait-timeout', '600');
   }, minutes(20));
   afterAll(async () => {
+    await mkdir(output, { recursive: true });
+    await writeFile(join(output, 'log.txt'), await stack.compose('--profile', '*', 'logs', '--no-color'));
     await stack.close();
     expect(await listContainers('com.docker.compose.project=sluice-test-compose')).toEqual([]);
   }, minutes(3));
@@ -63,6 +85,22 @@ describeCompose('the stack of docker-compose.yml', () => {
       expect(found).toContain('"first"');
     },
   );
+
+  it.each<[string, string[], string[]]>([
+    ['nothing', [], []],
+    ['a server that is not there', ['TEMPORAL_ADDRESS=temporal:1'], ['Temporal server']],
+    ['a namespace that is not there', ['TEMPORAL_NAMESPACE=ml'], ['namespace']],
+    [
+      'a queue without workers',
+      ['SLUICE_TASK_QUEUE=other'],
+      ['workers', 'workers for local runs', 'jobs of this home'],
+    ],
+    ['an engine that is not there', ['DOCKER_HOST=unix:///nowhere.sock'], ['container engine']],
+  ])('has %s that `sluice doctor` finds', { timeout: minutes(2) }, async (_what, settings, found) => {
+    const { code, failed } = await askDoctor(stack, 'worker', settings);
+    expect(failed.map((line) => line.replace(/^failure +/, '').split('  ')[0])).toEqual(found);
+    expect(code).toBe(found.length === 0 ? 0 : 1);
+  });
 
   it('shows it in the Web UI', { timeout: minutes(5) }, async ({ skip }) => {
     if (browser === undefined) return skip('no Chromium on this machine (set CHROMIUM_PATH)');
@@ -132,6 +170,20 @@ describeCompose('the stack of docker-compose.yml', () => {
     expect(JSON.parse(models)).toHaveLength(3);
   });
 
+  it('comes back from copies of its database and its volumes', { timeout: minutes(10) }, async () => {
+    await stack.shell(await blockOf('docker compose exec -T postgres pg_dumpall'));
+    await stack.compose('down', '--volumes');
+    await stack.shell(await blockOf('docker compose down\n'));
+    const listed = await stack.sluice('worker', ['list', '--outcome', 'accepted', '--json']);
+    expect(listed.stdout).toContain('"restarted"');
+    expect((await stack.report('first')).outcome).toBe('accepted');
+    const models = await stack.sluice('worker', ['models', 'list', '--json']);
+    expect(JSON.parse(models.stdout)).toHaveLength(3);
+    expect(await askDoctor(stack, 'worker')).toEqual(healthy);
+    await stack.start('after-the-copy', { pipeline: abalone });
+    expect((await stack.report('after-the-copy')).outcome).toBe('accepted');
+  });
+
   it('runs jobs without the socket in the profile `processes`', { timeout: minutes(15) }, async () => {
     await stack.compose('stop', 'worker');
     await stack.compose(
@@ -143,6 +195,7 @@ describeCompose('the stack of docker-compose.yml', () => {
     expect(enginesOf(report)).toEqual(['process']);
     const looked = stack.compose('exec', '-T', 'worker-process', 'ls', '/var/run/docker.sock');
     await expect(looked).rejects.toThrow('No such file');
+    expect(await askDoctor(stack, 'worker-process')).toEqual(healthy);
   });
 
   it(
@@ -178,6 +231,7 @@ describeCompose('the stack of compose.dev.yml', () => {
       await stack.compose('up', '--detach', '--wait', '--wait-timeout', '600');
       await stack.start('first', { pipeline: abalone });
       expect((await stack.report('first')).outcome).toBe('accepted');
+      expect(await askDoctor(stack, 'worker')).toEqual(healthy);
     } finally {
       await stack.close();
     }

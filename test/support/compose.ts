@@ -33,6 +33,10 @@ export interface ComposeStack {
   readonly s3: Readonly<Record<string, string>>;
   /** `docker compose …`. @throws with what it printed, if it fails. */
   compose(...args: string[]): Promise<string>;
+  /** `sluice …` in the container of a worker, with other settings, whatever comes of it. */
+  sluice(worker: string, args: readonly string[], settings?: readonly string[]): Promise<Finished>;
+  /** Commands of the docs, in a shell; the stack that they mean is this one. @throws with what they printed, if they fail. */
+  shell(commands: string): Promise<string>;
   /** The Temporal CLI on this machine, outside of all containers. */
   temporal(...args: string[]): Promise<string>;
   start(workflowId: string, input: object): Promise<void>;
@@ -83,6 +87,15 @@ export async function openComposeStack(options: {
     },
     compose,
     temporal,
+    sluice: (worker, args, settings = []) => {
+      const changed = settings.flatMap((setting) => ['--env', setting]);
+      return command(program, ['exec', '-T', ...changed, worker, 'sluice', ...args], env);
+    },
+    shell: (commands) => {
+      const compose_ = `docker() { if [ "$1" = compose ]; then shift; "${program}" "$@"; else command docker "$@"; fi; }`;
+      const own = commands.replaceAll(/\bsluice_(?=\w+:)/g, `${options.name}_`);
+      return succeed(command('sh', ['-euc', `${compose_}\ncd "${folder}"\n${own}`], env));
+    },
     async start(workflowId, input) {
       const what = ['--type', 'trainingPipeline', '--task-queue', 'sluice', '--workflow-id', workflowId];
       await temporal('workflow', 'start', ...what, '--input', JSON.stringify(input));
