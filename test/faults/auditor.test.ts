@@ -10,6 +10,7 @@ const train = `small-train-${id}`;
 const time = (seconds: number) => new Date(1_700_000_000_000 + seconds * 1000).toISOString();
 const good: AuditedRun = {
   runId,
+  before: [],
   status: 'COMPLETED',
   closedAt: time(100),
   wasCancelled: false,
@@ -76,8 +77,9 @@ const evidence = (changes: Partial<Evidence> = {}): Evidence => ({
   },
   speed: 1,
   workers: { atOnce: 1, inAll: 1 },
-  lastKill: null,
+  killed: new Set<string>(),
   operator: 'OPERATOR',
+  sweeper: 'SWEEPER',
   ...changes,
 });
 const changed = (change: Partial<AuditedRun>): Partial<Evidence> => ({ runs: [{ ...good, ...change }] });
@@ -92,8 +94,25 @@ const failed = (code: string, changes: Partial<Evidence> = {}): Partial<Evidence
 const storage = (change: Partial<Evidence['storage']>): Partial<Evidence> => ({
   storage: { ...evidence().storage, ...change },
 });
-const unfinished = [{ key: 'm', parts: 1, initiated: time(5) }];
-const unheard = [{ key: 'm', parts: 0, initiated: time(5) }];
+const unfinished = [{ key: 'm', parts: 1, by: 'worker-1' }];
+const unheard = [{ key: 'm', parts: 0, by: null }];
+const oldRunId = '11111111-2222-4333-8444-555555555555';
+const oldTrain = `small-train-${oldRunId.replaceAll('-', '')}`;
+/** A run that was reset after its training; the other one goes on for it. */
+const reset = (changes: Partial<AuditedRun> = {}, oldChanges: Partial<AuditedRun> = {}) => ({
+  runs: [
+    {
+      ...good,
+      runId: oldRunId,
+      status: 'TERMINATED' as const,
+      wasCancelled: true,
+      metric: null,
+      ...oldChanges,
+    },
+    { ...good, before: [oldRunId], ...changes },
+  ],
+});
+const trainedBefore = [created(oldTrain), became(oldTrain, 'Completed')];
 const reason = (words: string) => [...whole.slice(0, 2), became(train, 'Failed', words)];
 const broke = reason('AlgorithmError: exit code: 1');
 const vanished = asked('DescribeTrainingJob', train, 1, { faults: ['vanish'] });
@@ -126,7 +145,25 @@ describe('the auditor', () => {
       { ...changed({ status: 'CANCELED', wasCancelled: true, metric: null }), packages: [] },
     ],
     ['an upload of which nobody heard that it was begun', storage({ unfinished: unheard })],
-    ['an upload that a killed worker began', { ...storage({ unfinished }), lastKill: time(6) }],
+    ['an upload that a killed worker began', { ...storage({ unfinished }), killed: new Set(['worker-1']) }],
+    [
+      'a run that was terminated, whose job is stopped afterwards',
+      {
+        ...changed({ status: 'TERMINATED', wasCancelled: true, metric: null }),
+        packages: [],
+        ledger: [created(train), became(train, 'Stopped', null, 120)],
+      },
+    ],
+    ['a run that was reset after its training', { ...reset(), ledger: trainedBefore }],
+    [
+      'a run that was reset in mid-job',
+      { ...reset(), ledger: [created(oldTrain), became(oldTrain, 'Stopped', null, 110), ...whole] },
+    ],
+    [
+      'a run that was reset while it was registered',
+      { ...reset(), ledger: trainedBefore, packages: [{ group: 'small', version: 1, runId: oldRunId }] },
+    ],
+    ['a sweep that reads lists', often('ListTrainingJobs', 5, { accessKey: 'SWEEPER' })],
     ['being told that a run was accepted', { notifications: [told(null), told(null)] }],
     [
       'being told twice',
@@ -144,6 +181,18 @@ describe('the auditor', () => {
     ['I2', { ledger: [created(train)] }],
     ['I2', { ledger: [created(train), became(train, 'Stopping')] }],
     ['I2', { ledger: [created(train), became(train, 'Completed', null, 101)] }],
+    [
+      'I2',
+      {
+        ...changed({ status: 'TERMINATED', wasCancelled: true, metric: null }),
+        packages: [],
+        ledger: [created(train), became(train, 'Stopping')],
+      },
+    ],
+    ['I2', { ...reset(), ledger: [created(oldTrain), ...whole] }],
+    ['I3: 0 versions', { ...reset(), ledger: trainedBefore, packages: [] }],
+    ['I7', { ...reset(), ledger: [created(oldTrain), became(oldTrain, 'Stopped')] }],
+    ['I7', { ...changed({ status: 'TERMINATED' }), packages: [] }],
     ['I3: 2 versions', { packages: [1, 2].map((version) => ({ group: 'small', version, runId })) }],
     ['I3: 0 versions', { packages: [] }],
     ['I3: 1 versions', failed('JobFailed', { ledger: broke, packages: evidence().packages })],
@@ -154,7 +203,8 @@ describe('the auditor', () => {
     ['I4', failed('QualityGateUndecidable')],
     ['I5', storage({ models: [{ key: 'm', damage: 'unexpected end of file' }] })],
     ['I5', storage({ unfinished })],
-    ['I5', { ...storage({ unfinished }), lastKill: time(4) }],
+    ['I5', { ...storage({ unfinished }), killed: new Set(['worker-2']) }],
+    ['I5', { ...storage({ unfinished: [{ ...unfinished[0]!, by: null }] }), killed: new Set(['worker-1']) }],
     ['I5', storage({ keys: [] })],
     ['I6', failed('JobFailed', { ledger: broke, notifications: [] })],
     ['I6', failed('JobFailed', { ledger: broke, notifications: [told('JobStopped')] })],

@@ -17,8 +17,12 @@ export function audit(evidence: Evidence): string[] {
   ];
 }
 
-const ofRun = (jobs: readonly JobLife[], { runId }: AuditedRun) =>
+const ofRun = (jobs: readonly JobLife[], { runId }: Pick<AuditedRun, 'runId'>) =>
   jobs.filter(({ stepKey }) => stepKey.endsWith(compact(runId)));
+/** The run and those that it goes on for, oldest first. */
+const familyOf = ({ before, runId }: AuditedRun) => [...before, runId];
+const ofFamily = (jobs: readonly JobLife[], run: AuditedRun) =>
+  jobs.filter(({ stepKey }) => familyOf(run).some((runId) => stepKey.endsWith(compact(runId))));
 
 /** I1: at most one live job of a run's step, and no more in all than the file allows. */
 function oneJobAStep(jobs: readonly JobLife[], { runs }: Evidence): string[] {
@@ -36,7 +40,7 @@ function oneJobAStep(jobs: readonly JobLife[], { runs }: Evidence): string[] {
   return problems;
 }
 
-/** I2: when a run is closed, its jobs are over. */
+/** I2: when a run is closed, its jobs are over. One that was terminated or reset is closed at once, and has them stopped. */
 function noJobLeft(jobs: readonly JobLife[], { runs }: Evidence): string[] {
   return runs.flatMap((run) => {
     if (run.closedAt === null) return [];
@@ -44,16 +48,20 @@ function noJobLeft(jobs: readonly JobLife[], { runs }: Evidence): string[] {
     return ofRun(jobs, run).flatMap((job) => {
       if (!isOver(job)) return [`I2: ${job.name} is left ${job.status}, its run ${run.status}`];
       const late = (Date.parse(job.since) - closed) / 1000;
-      return late > 0 && !job.isGone ? [`I2: ${job.name} was over ${late} s after its run was closed`] : [];
+      return late > 0 && !job.isGone && run.status !== 'TERMINATED'
+        ? [`I2: ${job.name} was over ${late} s after its run was closed`]
+        : [];
     });
   });
 }
 
 /** I3: one version for each accepted run, none for any other. */
 function oneVersionARun({ packages, runs }: Evidence): string[] {
-  return runs.flatMap(({ runId, status, wasCancelled }) => {
+  return runs.flatMap((run) => {
+    const { runId, status, wasCancelled } = run;
     const count = packages.filter((version) => version.runId === runId).length;
-    const due = status === 'COMPLETED' ? 1 : 0;
+    const isMadeBefore = packages.some((version) => run.before.includes(version.runId));
+    const due = status === 'COMPLETED' && !(count === 0 && isMadeBefore) ? 1 : 0;
     // A run that was cancelled or terminated may have been registered a moment before.
     if (count === due || (count === 1 && wasCancelled)) return [];
     return [`I3: ${count} versions of ${runId}, which is ${status ?? 'open'}`];
@@ -80,18 +88,19 @@ const verdicts: Readonly<Record<string, string>> = {
 };
 
 /** I5: what is there is whole. */
-function wholeOutputs({ storage, runs, lastKill }: Evidence): string[] {
+function wholeOutputs({ storage, runs, killed }: Evidence): string[] {
   const problems = storage.unfinished
     // Whoever did not hear that an upload was begun cannot abort it: it has no parts, and costs nothing.
     .filter(({ parts }) => parts > 0)
-    .filter(({ initiated }) => lastKill === null || initiated > lastKill)
+    .filter(({ by }) => by === null || !killed.has(by))
     .map(({ key }) => `I5: the upload of ${key} was neither completed nor aborted`);
   for (const { key, damage } of storage.models) if (damage !== null) problems.push(`I5: ${key}: ${damage}`);
-  for (const { runId, status } of runs) {
-    if (status !== 'COMPLETED') continue;
+  for (const run of runs) {
+    if (run.status !== 'COMPLETED') continue;
+    const isOurs = (key: string) => familyOf(run).some((runId) => key.includes(runId));
     for (const [what, pattern] of promised) {
-      if (!storage.keys.some((key) => key.includes(runId) && pattern.test(key)))
-        problems.push(`I5: ${runId} was accepted without ${what}`);
+      if (!storage.keys.some((key) => isOurs(key) && pattern.test(key)))
+        problems.push(`I5: ${run.runId} was accepted without ${what}`);
     }
   }
   return problems;
@@ -105,14 +114,18 @@ const promised = [
 
 /** I6: who is to be told of a rejection or a failure is told, under one key and of one thing; of nothing else. */
 function oneNotificationAnEnd({ notifications, runs }: Evidence): string[] {
-  return runs.flatMap(({ runId, status, code, wasCancelled }) => {
-    const told = new Set(
+  const toldOf = (runIds: readonly string[]) =>
+    new Set(
       notifications
-        .filter((one) => one.deduplicationKey === runId && one.code !== null)
+        .filter((one) => runIds.includes(one.deduplicationKey) && one.code !== null)
         .map((one) => one.code),
     );
+  return runs.flatMap(({ runId, before, status, code, wasCancelled }) => {
+    const told = toldOf([runId]);
     const due = status === 'FAILED' ? [code] : [];
     if (told.size === due.length && due.every((one) => told.has(one))) return [];
+    // It was about to be told when the run was reset.
+    if (told.size === 0 && due.every((one) => toldOf(before).has(one))) return [];
     // Its end overtook what it was about to tell.
     if (wasCancelled && told.size <= 1) return [];
     return [`I6: ${runId} is ${status} with ${code}, told: ${[...told].join(', ') || 'nothing'}`];
@@ -123,7 +136,7 @@ function oneNotificationAnEnd({ notifications, runs }: Evidence): string[] {
 function endedForAReason(jobs: readonly JobLife[], evidence: Evidence): string[] {
   return evidence.runs.flatMap((run) => {
     const { runId, status, code, steps, wasCancelled } = run;
-    const own = ofRun(jobs, run);
+    const own = ofFamily(jobs, run);
     switch (status) {
       case null:
         return [`I7: ${runId} did not end`];
@@ -144,14 +157,12 @@ function endedForAReason(jobs: readonly JobLife[], evidence: Evidence): string[]
 
 const isOf = (stepKey: string, step: string) => stepKey.includes(`-${step}-`);
 
-function isExplained(
-  { runId, code }: AuditedRun,
-  jobs: readonly JobLife[],
-  { ledger, operator }: Evidence,
-): boolean {
+function isExplained(run: AuditedRun, jobs: readonly JobLife[], { ledger, operator }: Evidence): boolean {
+  const { code } = run;
   const failedFor = (...prefixes: string[]) =>
     jobs.some(({ status, reason }) => status === 'Failed' && prefixes.some((one) => reason?.startsWith(one)));
-  const calls = () => requestsIn(ledger).filter(({ name }) => name?.includes(compact(runId)));
+  const calls = () =>
+    requestsIn(ledger).filter(({ name }) => familyOf(run).some((runId) => name?.includes(compact(runId))));
   switch (code) {
     case 'QualityGateRejected':
     case 'QualityGateUndecidable':
@@ -187,9 +198,9 @@ function replayed({ runs }: Evidence): string[] {
 }
 
 /** I9: in no window of time more calls than the buckets hold and fill, and no list is read where a name would do. */
-function withinTheRates({ ledger, rates, speed, workers, operator }: Evidence): string[] {
+function withinTheRates({ ledger, rates, speed, workers, operator, sweeper }: Evidence): string[] {
   const calls = requestsIn(ledger).filter(
-    ({ service, accessKey }) => service === 'sagemaker' && accessKey !== operator,
+    ({ service, accessKey }) => service === 'sagemaker' && accessKey !== operator && accessKey !== sweeper,
   );
   const lists = calls.filter(({ operation }) => /^List(?!Tags)/.test(operation));
   return [

@@ -19,8 +19,8 @@ export interface Chaos {
   counts: { killed: number; terminated: number; paused: number; storms: number };
   /** All that there were. */
   workers: Running[];
-  /** When the last was ended by SIGKILL, milliseconds since 1970. */
-  lastKill: number | null;
+  /** Those that were ended by SIGKILL, by the name that they give to S3. */
+  killed: Set<string>;
 }
 
 export const workersAtOnce = 2;
@@ -44,11 +44,15 @@ export async function makeChaos(stage: CloudStage, options: ChaosOptions): Promi
   const chaos: Chaos = {
     counts: { killed: 0, terminated: 0, paused: 0, storms: 0 },
     workers: [],
-    lastKill: null,
+    killed: new Set(),
   };
+  const names = new Map<Running, string>();
+  let count = 0;
   const start = async () => {
-    const worker = await stage.startWorker(options.workerEnv);
+    const name = `worker-${(count += 1)}`;
+    const worker = await stage.startWorker({ ...options.workerEnv, AWS_SDK_UA_APP_ID: name });
     chaos.workers.push(worker);
+    names.set(worker, name);
     return worker;
   };
   const slots = await Promise.all(Array.from({ length: workersAtOnce }, start));
@@ -56,8 +60,9 @@ export async function makeChaos(stage: CloudStage, options: ChaosOptions): Promi
   const underWay: Promise<void>[] = [];
 
   const end = async (slot: number, how: 'kill' | 'stop') => {
-    await slots[slot]![how]();
-    if (how === 'kill') chaos.lastKill = Date.now();
+    const worker = slots[slot]!;
+    if (how === 'kill') chaos.killed.add(names.get(worker)!);
+    await worker[how]();
     chaos.counts[how === 'kill' ? 'killed' : 'terminated'] += 1;
     if (random() < 0.4) await sleep(random() * 2000);
     slots[slot] = await start();

@@ -1,10 +1,10 @@
 import { createReadStream } from 'node:fs';
-import { readdir, stat } from 'node:fs/promises';
-import { join } from 'node:path';
+import { readdir } from 'node:fs/promises';
+import { basename, join } from 'node:path';
 import { pipeline } from 'node:stream/promises';
 import { createGunzip } from 'node:zlib';
 import type { ApplicationFailure } from '@temporalio/common';
-import type { WorkflowFailedError, WorkflowHandleWithFirstExecutionRunId } from '@temporalio/client';
+import type { WorkflowFailedError, WorkflowHandle } from '@temporalio/client';
 import { DefaultLogger, Runtime, Worker } from '@temporalio/worker';
 import { extract } from 'tar-stream';
 import { projectFolder } from '../../src/config.ts';
@@ -15,7 +15,11 @@ import type { PlannedRun } from './plan.ts';
 
 export interface StartedRun {
   planned: PlannedRun;
-  handle: WorkflowHandleWithFirstExecutionRunId;
+  /** Of this run, and of no other with the same workflow id. */
+  handle: WorkflowHandle;
+  runId: string;
+  /** Runs that were reset and that this one goes on for, oldest first. */
+  before: readonly string[];
   wasCancelled: boolean;
 }
 
@@ -32,7 +36,7 @@ const statuses: Readonly<Record<string, AuditedRun['status']>> = {
 
 /** What Temporal says of a run. */
 export async function lookAtRun(
-  { planned, handle, wasCancelled }: StartedRun,
+  { planned, handle, runId, before, wasCancelled }: StartedRun,
   toCloudTime: (date: Date) => string,
 ): Promise<Omit<AuditedRun, 'replayProblem'>> {
   const { status, closeTime } = await handle.describe();
@@ -42,7 +46,8 @@ export async function lookAtRun(
   const verdict = failure?.details?.[0] as { value?: number } | undefined;
   const metric = status.name === 'COMPLETED' ? (result as RunReport).metric?.value : verdict?.value;
   return {
-    runId: handle.firstExecutionRunId,
+    runId,
+    before,
     status: isOpen ? null : (statuses[status.name] ?? null),
     closedAt: isOpen ? null : toCloudTime(closeTime),
     wasCancelled,
@@ -58,13 +63,13 @@ export async function lookAtRun(
 /** Whether the histories replay on the workflows as they are built. @returns by run id, what is against it. */
 export async function replay(runs: readonly StartedRun[]): Promise<Map<string, string>> {
   const histories = async function* () {
-    for (const { handle } of runs)
-      yield { workflowId: handle.workflowId, history: await handle.fetchHistory() };
+    // The history of a run that was reset begins with the id of the run before: it is told apart by what it is called here.
+    for (const { handle, runId } of runs) yield { workflowId: runId, history: await handle.fetchHistory() };
   };
   const workflowBundle = { codePath: join(projectFolder, 'dist', 'workflow-bundle.js') };
   const problems = new Map<string, string>();
-  for await (const { runId, error } of Worker.runReplayHistories({ workflowBundle }, histories()))
-    if (error !== undefined) problems.set(runId, error.message);
+  for await (const { workflowId, error } of Worker.runReplayHistories({ workflowBundle }, histories()))
+    if (error !== undefined) problems.set(workflowId, error.message);
   return problems;
 }
 
@@ -76,16 +81,17 @@ export function packagesIn({ emulator }: CloudStage): Evidence['packages'] {
   });
 }
 
-/** @param needed - what every model must hold. */
+/** @param needed - what every model must hold. @param senders - of the parts of uploads, by upload. */
 export async function lookAtStorage(
   { s3 }: CloudStage,
   needed: readonly string[],
+  senders: ReadonlyMap<string, string>,
 ): Promise<Evidence['storage']> {
   const keys = (await s3.keys(bucketName)).filter((key) => key.startsWith('sluice/runs/'));
   const models: { key: string; damage: string | null }[] = [];
   for (const key of keys.filter((one) => one.endsWith('/model/model.tar.gz')))
     models.push({ key, damage: await damageOf(join(s3.folder, bucketName, key), needed) });
-  return { keys, models, unfinished: await unfinishedUploads(join(s3.folder, bucketName)) };
+  return { keys, models, unfinished: await unfinishedUploads(join(s3.folder, bucketName), senders) };
 }
 
 /** Opens an archive to its end. */
@@ -106,7 +112,10 @@ async function damageOf(file: string, needed: readonly string[]): Promise<string
 }
 
 /** The server keeps the parts of each upload in a folder of its own, by the hash of the key. */
-async function unfinishedUploads(bucket: string): Promise<Evidence['storage']['unfinished']> {
+async function unfinishedUploads(
+  bucket: string,
+  senders: ReadonlyMap<string, string>,
+): Promise<Evidence['storage']['unfinished']> {
   const folder = join(bucket, '.sgwtmp', 'multipart');
   const objects = await readdir(folder).catch(() => []);
   const uploads = await Promise.all(
@@ -116,7 +125,7 @@ async function unfinishedUploads(bucket: string): Promise<Evidence['storage']['u
     uploads.flat().map(async (upload) => ({
       key: upload,
       parts: (await readdir(join(folder, upload))).filter((name) => /^\d+$/.test(name)).length,
-      initiated: (await stat(join(folder, upload))).birthtime.toISOString(),
+      by: senders.get(basename(upload)) ?? null,
     })),
   );
 }

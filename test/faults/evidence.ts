@@ -14,8 +14,8 @@ export interface Evidence {
     keys: readonly string[];
     /** Models that were opened: the key, and why it could not be read to its end, if so. */
     models: readonly { key: string; damage: string | null }[];
-    /** Multipart uploads that were neither completed nor aborted; when they were begun, ISO 8601. */
-    unfinished: readonly { key: string; parts: number; initiated: string }[];
+    /** Multipart uploads that were neither completed nor aborted, and the worker that sent their parts, if one did. */
+    unfinished: readonly { key: string; parts: number; by: string | null }[];
   };
   /** Calls a second, of SageMaker's time, that one worker may make, and how many at once after a rest. */
   rates: Readonly<Record<keyof typeof budgets, Rate>>;
@@ -23,10 +23,12 @@ export interface Evidence {
   speed: number;
   /** How many there were at one time, and in all: each begins with a bucket of its own. */
   workers: { atOnce: number; inAll: number };
-  /** When the last worker was killed by SIGKILL, ISO 8601: it could not tidy up. Null: none was. */
-  lastKill: string | null;
+  /** Workers that were ended by SIGKILL: they could not tidy up. */
+  killed: ReadonlySet<string>;
   /** The access key of who stopped jobs by hand. */
   operator: string;
+  /** The access key of `sluice sweep`, which has to read lists. */
+  sweeper: string;
 }
 
 /** Which calls share a bucket. */
@@ -43,11 +45,13 @@ export interface Rate {
 
 export interface AuditedRun {
   runId: string;
+  /** Runs that were reset and that this one goes on for: what they had done is its own. */
+  before: readonly string[];
   /** Temporal's word; null: it is still open. */
   status: 'COMPLETED' | 'FAILED' | 'CANCELED' | 'TERMINATED' | null;
   /** In SageMaker's time, ISO 8601. Null: it is still open. */
   closedAt: string | null;
-  /** Whether somebody asked for its end. */
+  /** Whether somebody asked for its end: cancelled, terminated or reset it. */
   wasCancelled: boolean;
   /** Of the failure that it ended with. */
   code: string | null;

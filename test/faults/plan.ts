@@ -16,6 +16,10 @@ const shares = {
   undecidable: 4,
   failing: 8,
   cancelled: 13,
+  /** Somebody terminates it, so that nobody is left who would stop its job but its watcher, or a sweep. */
+  terminated: 6,
+  /** Somebody resets it to one of the tasks that it has done, mostly while a job runs. */
+  reset: 8,
   /** A person stops its training in the console. */
   stopped: 3,
   overdue: 3,
@@ -32,8 +36,8 @@ export interface PlannedRun {
   name: string;
   sort: Sort;
   startsAfterMs: number;
-  /** Milliseconds after its start. */
-  cancelledAfterMs: number | null;
+  /** What somebody does to it, milliseconds after its start. */
+  interference: { how: 'cancel' | 'terminate' | 'reset'; afterMs: number; dice: number } | null;
   pipeline: Record<string, Json>;
   threshold: number;
   /** Null: the report has no number. */
@@ -95,6 +99,10 @@ export const steadyFaults: FaultInput[] = [
   { fault: 'internal-failure', probability: 0.01 },
   { fault: 'quota', probability: 0.01 },
   { fault: 'vanish', probability: 0.001 },
+  // Less than the minute that Sluice gives to what was made.
+  { fault: 'not-yet', seconds: 50, probability: 0.04 },
+  { fault: 'not-yet', seconds: 8, probability: 0.08 },
+  { fault: 'not-yet', what: 'tags', seconds: 50, probability: 0.04 },
 ];
 
 interface Draw {
@@ -123,7 +131,7 @@ function planRun(
     sort,
     // Some together, as a schedule would start them.
     startsAfterMs: Math.floor((random() * spanMs) / 5000) * 5000 + (random() < 0.5 ? 0 : random() * 5000),
-    cancelledAfterMs: sort === 'cancelled' ? random() * 40_000 : null,
+    interference: interferenceOf(sort, random(), random()),
     threshold,
     reported,
     jobsAllowed: 1 + 3 * retries,
@@ -159,6 +167,20 @@ function drawSort(dice: number): Sort {
     if (left < 0) return sort;
   }
   return 'accepted';
+}
+
+function interferenceOf(sort: Sort, dice: number, when: number): PlannedRun['interference'] {
+  const afterMs = when * 40_000;
+  switch (sort) {
+    case 'cancelled':
+      return { how: 'cancel', afterMs, dice };
+    case 'terminated':
+      return { how: 'terminate', afterMs, dice };
+    case 'reset':
+      return { how: 'reset', afterMs, dice };
+    default:
+      return null;
+  }
 }
 
 /** What evaluation writes. Equal to the threshold at times. */
@@ -226,7 +248,10 @@ const broken: Life = { end: 'Failed', failureReason: 'AlgorithmError: ValueError
 function trainingOf(sort: Sort): Life {
   switch (sort) {
     case 'cancelled':
+    case 'terminated':
       return { runningSeconds: [20, 300] };
+    case 'reset':
+      return { runningSeconds: [20, 100] };
     case 'stopped':
       return { runningSeconds: 100_000 };
     case 'overdue':

@@ -11,12 +11,14 @@ import { sleep } from '../support/until.ts';
 import { writeSmallRoot } from '../support/world.ts';
 import { audit } from './auditor.ts';
 import { makeChaos, workersAtOnce, type Chaos } from './chaos.ts';
+import { interfere } from './interference.ts';
 import { lookAtRun, lookAtStorage, packagesIn, replay, type StartedRun } from './collect.ts';
 import type { Evidence } from './evidence.ts';
 import { jobLives } from './job-lives.ts';
 import { planFaults, type PlannedRun } from './plan.ts';
 import { startReceiver } from './receiver.ts';
 import { summaryOf } from './summary.ts';
+import { sweepAtTheEnd, sweeper, sweepMeanwhile } from './sweeps.ts';
 
 export interface SuiteOptions {
   seed: number;
@@ -54,7 +56,8 @@ export async function runFaultSuite({ seed, runs, kills }: SuiteOptions): Promis
   const stage = await openCloudStage('faults', { speed, file: plan.emulator });
   const proxy = await startS3Proxy(stage.s3.port);
   try {
-    proxy.meet(faultsOfS3(seed));
+    const senders = new Map<string, string>();
+    proxy.meet(faultsOfS3(seed, senders));
     await writeSmallRoot(stage.folder);
     await writeFile(join(stage.folder, 'code', 'evaluate.py'), evaluateScript);
     let isOver = false;
@@ -64,11 +67,16 @@ export async function runFaultSuite({ seed, runs, kills }: SuiteOptions): Promis
       workerEnv: { AWS_ENDPOINT_URL_S3: proxy.endpoint },
     });
     const ending = startAll(stage, plan.runs, began + patienceMs).finally(() => (isOver = true));
-    const [started, chaos] = await Promise.all([ending, making]);
-    const evidence = await collect(stage, started, chaos, receiver.deliveries);
+    const sweeping = sweepMeanwhile(stage, () => isOver);
+    const [started, chaos, sweeps] = await Promise.all([ending, making, sweeping]);
+    await sweepAtTheEnd(stage, speed);
+    const evidence = await collect(stage, started, chaos, { notifications: receiver.deliveries, senders });
     const problems = [...audit(evidence), ...(await problemsInLedger(evidence.ledger))];
     console.log(
-      summaryOf({ seed, evidence, planned: plan.runs, chaos: chaos.counts, s3: proxy.met().faults }),
+      summaryOf({
+        ...{ seed, evidence, planned: plan.runs, s3: proxy.met().faults },
+        chaos: { ...chaos.counts, sweeps: sweeps + 1 },
+      }),
       `${problems.length} violations, ${Math.round((Date.now() - began) / 1000)} s`,
     );
     if (problems.length > 0) await keepTraces(seed, stage, chaos, started);
@@ -90,31 +98,38 @@ async function startAll(
   runs: readonly PlannedRun[],
   deadline: number,
 ): Promise<StartedRun[]> {
-  return Promise.all(
-    runs.map(async (planned): Promise<StartedRun> => {
+  const started = await Promise.all(
+    runs.map(async (planned): Promise<StartedRun[]> => {
       await sleep(planned.startsAfterMs);
-      const handle = await stage.client.workflow.start('trainingPipeline', {
+      const { firstExecutionRunId: runId } = await stage.client.workflow.start('trainingPipeline', {
         taskQueue: 'sluice',
         workflowId: planned.name,
         args: [{ pipeline: planned.pipeline, executionMode: 'sagemaker' }],
       });
-      let isClosed = false;
-      const closed = handle.result().then(
-        () => (isClosed = true),
-        () => (isClosed = true),
-      );
-      const run = { planned, handle, wasCancelled: false };
-      if (planned.sort === 'stopped') void stopByHand(stage, handle.firstExecutionRunId, () => isClosed);
-      if (planned.cancelledAfterMs !== null) {
-        await Promise.race([sleep(planned.cancelledAfterMs), closed]);
-        // A run that is closed cannot be cancelled; Temporal does not mind.
-        run.wasCancelled = true;
-        await handle.cancel();
+      const handle = stage.client.workflow.getHandle(planned.name, runId);
+      const run: StartedRun = { planned, handle, runId, before: [], wasCancelled: false };
+      const ended = watchEnd(run);
+      if (planned.sort === 'stopped') void stopByHand(stage, runId, ended.isClosed);
+      let next: StartedRun | null = null;
+      if (planned.interference !== null) {
+        await Promise.race([sleep(planned.interference.afterMs), ended.closed]);
+        next = ended.isClosed() ? null : await interfere(stage, run);
       }
-      await Promise.race([closed, sleep(Math.max(0, deadline - Date.now()))]);
-      return run;
+      const last = next === null ? ended : watchEnd(next);
+      await Promise.race([last.closed, sleep(Math.max(0, deadline - Date.now()))]);
+      return next === null ? [run] : [run, next];
     }),
   );
+  return started.flat();
+}
+
+function watchEnd({ handle }: StartedRun): { closed: Promise<unknown>; isClosed: () => boolean } {
+  let isClosed = false;
+  const closed = handle.result().then(
+    () => (isClosed = true),
+    () => (isClosed = true),
+  );
+  return { closed, isClosed: () => isClosed };
 }
 
 /** What a person does in the console when the training has begun. */
@@ -143,9 +158,10 @@ const signedBy = (accessKey: string) => {
   };
 };
 
-/** What S3 does on the way of a worker; jobs have their own. */
-function faultsOfS3(seed: number): (seen: SeenRequest) => Fault | null {
-  return ({ operation, number }) => {
+/** What S3 does on the way of a worker; jobs have their own. @param senders - hears who sends the parts of an upload. */
+function faultsOfS3(seed: number, senders: Map<string, string>): (seen: SeenRequest) => Fault | null {
+  return ({ operation, number, uploadId, client }) => {
+    if (operation === 'UploadPart' && uploadId !== null && client !== null) senders.set(uploadId, client);
     const dice = chance(seed, operation, number);
     if (dice < 0.01) return { kind: 'refused', status: 503, code: 'SlowDown' };
     if (dice < 0.015) return { kind: 'refused', status: 500, code: 'InternalError' };
@@ -158,8 +174,8 @@ function faultsOfS3(seed: number): (seen: SeenRequest) => Fault | null {
 async function collect(
   stage: CloudStage,
   started: readonly StartedRun[],
-  { counts, workers, lastKill }: Chaos,
-  notifications: Evidence['notifications'],
+  { workers, killed }: Chaos,
+  { notifications, senders }: Pick<Evidence, 'notifications'> & { senders: ReadonlyMap<string, string> },
 ): Promise<Evidence> {
   const { clock, ledger } = stage.emulator.emulator;
   const now = { real: Date.now(), cloud: clock.now() };
@@ -173,14 +189,13 @@ async function collect(
     runs: await Promise.all(
       started.map(async (run) => ({
         ...(await lookAtRun(run, toCloudTime)),
-        replayProblem: problems.get(run.handle.firstExecutionRunId) ?? null,
+        replayProblem: problems.get(run.runId) ?? null,
       })),
     ),
     notifications,
-    storage: await lookAtStorage(stage, ['model.joblib', 'code/inference.py']),
-    ...{ rates, speed, operator },
+    storage: await lookAtStorage(stage, ['model.joblib', 'code/inference.py'], senders),
+    ...{ rates, speed, operator, sweeper, killed },
     workers: { atOnce: workersAtOnce, inAll: workers.length },
-    lastKill: counts.killed === 0 ? null : new Date(lastKill ?? 0).toISOString(),
   };
 }
 
@@ -197,13 +212,14 @@ async function keepTraces(
   await writeFile(join(folder, 'ledger.jsonl'), lines.join('\n'));
   for (const worker of workers) await writeFile(join(folder, `worker-${worker.pid}.log`), worker.log());
   const runs = await Promise.all(
-    started.map(async ({ planned: { name, sort }, handle }) => {
+    started.map(async ({ planned: { name, sort }, handle, runId, before }) => {
       const { closeTime } = await handle.describe();
       const failure = closeTime && (await handle.result().catch((error: unknown) => error));
       return {
         name,
         sort,
-        runId: handle.firstExecutionRunId,
+        runId,
+        before,
         failure: String((failure as Error | undefined)?.cause),
       };
     }),

@@ -7,7 +7,7 @@ interface Facts {
   seed: number;
   evidence: Evidence;
   planned: readonly PlannedRun[];
-  chaos: Chaos['counts'];
+  chaos: Chaos['counts'] & { sweeps: number };
   /** Faults of S3. */
   s3: number;
 }

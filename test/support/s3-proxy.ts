@@ -23,6 +23,10 @@ export interface SeenRequest {
   number: number;
   key: string;
   range: string | undefined;
+  /** Of a multipart upload. */
+  uploadId: string | null;
+  /** Who asks, by `AWS_SDK_UA_APP_ID`. */
+  client: string | null;
 }
 
 export interface S3Proxy {
@@ -46,7 +50,10 @@ export async function startS3Proxy(port: number): Promise<S3Proxy> {
       operations.push(operation);
       const number = operations.filter((one) => one === operation).length;
       const key = decodeURIComponent(pathOf(asked).split('/').slice(2).join('/'));
-      const fault = rule({ operation, number, key, range: asked.headers.range });
+      const { range, 'user-agent': agent = '' } = asked.headers;
+      const uploadId = new URLSearchParams(asked.url?.split('?')[1]).get('uploadId');
+      const client = /\bapp\/(\S+)/.exec(agent)?.[1] ?? null;
+      const fault = rule({ operation, number, key, range, uploadId, client });
       if (fault !== null) faults += 1;
       await pass(port, { asked, body, answer }, fault);
     })().catch((error: unknown) => {
