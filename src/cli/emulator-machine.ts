@@ -10,6 +10,7 @@ import type { ModelBody } from '../core/jobs.ts';
 import type { JobPlace, Machine } from '../emulator/engine-executor.ts';
 import type { LocalEngine } from '../engines/engine.ts';
 import { exists, isMissing } from '../engines/local/job-folder.ts';
+import { readsOfPrefixes } from './emulator-prefixes.ts';
 import { chooseLocalEngine } from '../engines/local-engines.ts';
 import { frameworkOfAws } from '../engines/sagemaker/images.ts';
 import { createStagedEngine } from '../engines/staged.ts';
@@ -34,7 +35,9 @@ export interface OpenMachine extends Machine {
 export async function openMachine(config: Config, stopGraceSeconds = graceSeconds): Promise<OpenMachine> {
   const { engine, reason } = await chooseLocalEngine(config.localEngine, createLocalEngines(config));
   const folder = join(config.home, 'emulator', randomUUID());
-  const storage = createS3Storage(createS3(), 's3://sluice');
+  const s3 = createS3();
+  const storage = createS3Storage(s3, 's3://sluice');
+  const inputs = readsOfPrefixes(s3, storage);
 
   return {
     engineName: engine.name,
@@ -46,7 +49,7 @@ export async function openMachine(config: Config, stopGraceSeconds = graceSecond
       const id = randomUUID();
       const keptLog = join(folder, `${id}.log.txt`);
       const place = { name, folder: join(folder, id), keptLog, engineName: engine.name };
-      return openPlace(config, place, dataOf(storage, model, onUpload));
+      return openPlace(config, place, dataOf(storage, inputs, { model, onUpload }));
     },
     close: () => rm(folder, { recursive: true, force: true }),
   };
@@ -91,10 +94,13 @@ interface Data extends Pick<S3Storage, 'find' | 'download' | 'put'> {
   bringModel(folder: string): Promise<ModelBody>;
 }
 
-function dataOf(storage: S3Storage, model: ModelBody | null, onUpload: () => void): Data {
+function dataOf(
+  storage: S3Storage,
+  inputs: Pick<S3Storage, 'find' | 'download'>,
+  { model, onUpload }: { model: ModelBody | null; onUpload: () => void },
+): Data {
   return {
-    find: (uri, signal) => storage.find(uri, signal),
-    download: (uri, target, signal) => storage.download(uri, target, signal),
+    ...inputs,
     put(source, uri, signal) {
       onUpload();
       return storage.put(source, uri, signal);

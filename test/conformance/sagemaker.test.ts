@@ -22,10 +22,6 @@ const skip = [
     caseId: 'in-nested-paths',
     reason: 'The emulator runs jobs by a local engine, which refuses it.',
   },
-  {
-    caseId: 'in-partial-prefix',
-    reason: 'The emulator brings an object or a folder, not the beginning of several keys.',
-  },
 ];
 
 const opened = unavailable === undefined ? await openSageMakerTarget(skip) : null;

@@ -197,6 +197,30 @@ describeS3('jobs that the emulator runs for real', () => {
     expect([existsSync(object('models')), existsSync(object('out'))]).toEqual([false, false]);
   });
 
+  it.each([
+    ['parts', 'in/part-', 'part-1.csv part-2.csv'],
+    ['what only begins like a folder', 'in/train', 'a.csv sub/b.csv train-2/c.csv'],
+    ['an object and what begins like it', 'in/data.csv', 'data.csv data.csv.bak'],
+    ['a folder alone', 'in/train/', 'a.csv sub/b.csv'],
+  ])('an input is the beginning of keys: %s', async (_what, prefix, names) => {
+    const keys = [
+      'part-1.csv',
+      'part-2.csv',
+      'train/a.csv',
+      'train/sub/b.csv',
+      'train-2/c.csv',
+      'data.csv.bak',
+    ];
+    for (const key of keys) await put(`in/${key}`, key);
+    const script =
+      'cd /opt/ml/processing/input/data && find . -type f | sort | tr "\\n" " " > ../../output/out/found';
+    const body = await processing(script);
+    body.ProcessingInputs[0]!.S3Input.S3Uri = `s3://${bucket()}/${prefix}`;
+    await create('Processing', 'prefixes', body);
+    expect(await end('Processing', 'prefixes')).toMatchObject({ ProcessingJobStatus: 'Completed' });
+    expect(text('out/found').trim().replaceAll('./', '')).toBe(names);
+  });
+
   it('what cannot be read, or run on this machine, is a ClientError', async () => {
     const job = await processing('true');
     job.ProcessingInputs[0]!.S3Input.S3Uri = `s3://${bucket()}/nothing`;
