@@ -6,7 +6,7 @@ import { createActivities } from '../../src/activities/index.ts';
 import * as workflows from '../../src/workflows/index.ts';
 import { bundleChanged } from '../support/changed-workflows.ts';
 import { attributesOf, isOfKind, kindNames } from '../support/history-kinds.ts';
-import { quietReplays, readHistories, replay, tracesIn } from '../support/histories.ts';
+import { quietReplays, readHistories, replay, tracesIn, type RecordedHistory } from '../support/histories.ts';
 
 const histories = readHistories();
 
@@ -36,6 +36,14 @@ describe('the recorded histories', () => {
   });
 });
 
+/** What was said to the run before, and what it was called then, stays in its history. */
+function underAnotherRunId(history: RecordedHistory): RecordedHistory {
+  const changed = structuredClone(history);
+  const started = changed.events[0]?.workflowExecutionStartedEventAttributes as Record<string, string>;
+  started.originalExecutionRunId = '01a22432-1c82-70f2-ac8c-000000000000';
+  return changed;
+}
+
 describe('a replay', () => {
   let current: WorkflowBundleWithSourceMap;
   beforeAll(async () => {
@@ -45,6 +53,20 @@ describe('a replay', () => {
 
   it('of every history comes to the same on the code as it is', async () => {
     expect(await replay(current, histories)).toEqual(all(undefined));
+  });
+
+  it('comes to the same under another run id, which the run has after a reset', async () => {
+    const reset = [...histories].map(([kind, history]) => [kind, underAnotherRunId(history)] as const);
+    // Those of before `stop-by-step` have names of jobs in the ids of activities.
+    const named = reset.filter(([, history]) =>
+      attributesOf(history, 'ACTIVITY_TASK_SCHEDULED').some(({ activityId }) =>
+        /-[0-9a-f]{32}/.test(String(activityId)),
+      ),
+    );
+    const expected = Object.fromEntries(
+      named.map(([kind]) => [kind, kind === 'instance-slots' ? undefined : expect.any(Error)]),
+    );
+    expect(await replay(current, new Map(reset))).toEqual({ ...all(undefined), ...expected });
   });
 
   it('finds a timer more, in every kind of run', async () => {
