@@ -2,7 +2,7 @@ import { existsSync, mkdirSync, readFileSync, statSync, utimesSync } from 'node:
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { isAlive } from '../../src/cli/host/processes.ts';
-import { createRoot, jsonFrom, type Root } from '../cli/fixtures.ts';
+import { createRoot, jsonFrom, type Command, type Root } from '../cli/fixtures.ts';
 import { startServer, type Server } from '../support/stack.ts';
 import { sleep, until } from '../support/until.ts';
 
@@ -104,16 +104,43 @@ describe('a configured server', () => {
   });
 });
 
-describe('kill -9 of the server of a run', () => {
-  it('costs some seconds and no job', async () => {
-    const file = root.pipeline({ train: 'sleep 3; echo a model > "$base/model/m.txt"' });
-    const run = root.start(['run', file, '--json']);
+describe('kill -9', () => {
+  const training = (seconds: number) =>
+    root.pipeline({ train: `sleep ${seconds}; echo a model > "$base/model/m.txt"` });
+  const temporalPid = () => Number(readFileSync(join(root.home, 'dev/temporal.pid'), 'utf8'));
+  /** A run that goes on when it is in mid-training. */
+  const startTraining = async (file: string) => {
+    const run = root.start(['run', file, '--json', '--workflow-id', 'hit']);
     await until(() => root.ledgerLines().includes('train'));
-    process.kill(root.host()!.pid, 'SIGKILL');
+    return run;
+  };
+  const expectAccepted = async (run: Command) => {
     const ended = await run.ended;
     expect(ended.code, ended.stderr).toBe(0);
     expect(jsonFrom(ended)).toMatchObject({ outcome: 'accepted' });
     expect(root.ledgerLines()).toEqual(['preprocess', 'train', 'evaluate']);
+  };
+
+  it.each([
+    ['worker and server of a run', () => root.host()!.pid],
+    ['the Temporal server of a run', temporalPid],
+  ])('of %s costs some seconds and no job', async (_, pid) => {
+    const run = await startTraining(training(3));
+    process.kill(pid(), 'SIGKILL');
+    await expectAccepted(run);
     await root.hostGone();
+  });
+
+  it('of the Temporal server of `sluice dev` ends that, which says so; the next one goes on with the run', async () => {
+    const dev = await root.dev();
+    const run = await startTraining(training(20));
+    process.kill(temporalPid(), 'SIGKILL');
+    const ended = await dev.ended;
+    expect(ended.code).toBe(1);
+    expect(ended.stderr).toMatch(/^error: The Temporal server ended by itself; its log: .*temporal\.log$/m);
+    const next = await root.dev();
+    await expectAccepted(run);
+    next.signal('SIGTERM');
+    expect(await next.ended).toMatchObject({ code: 0 });
   });
 });
