@@ -48,7 +48,6 @@ const withoutNamespaces = [
     caseId: 'layout-absolute-paths',
     reason: 'Without a mount namespace SAGEMAKER_BASE_DIR names the folder.',
   },
-  { caseId: 'in-source-unchanged', reason: 'Without a mount namespace inputs are links.' },
 ];
 
 function createTarget(

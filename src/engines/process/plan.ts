@@ -21,6 +21,8 @@ export interface JobSetting {
   frameworksDir: string;
   baseEnvironment: Readonly<Record<string, string>>;
   inputs: readonly FoundInput[];
+  /** Those of the inputs that the job has copies of. */
+  copied: readonly FoundInput[];
   /** Of a transform job. */
   model: ModelBody | null;
   localPath(uri: string): string;
@@ -124,13 +126,23 @@ function localise(setting: JobSetting, text: string): string {
   return text.replace(/(^|=)\/opt\/ml(?=\/|$)/, (_match, before: string) => before + baseFolder(setting));
 }
 
-/** To be mounted, or watched where nothing keeps the job from writing to them; the folder of the model is a copy of its own. */
-function inputs({ isolation, inputs: found, folder }: JobSetting): (readonly [string, string, string])[] {
+/** To be mounted; else a copy, or watched where nothing keeps the job from writing to them. The folder of the model is the job's own. */
+function inputs({
+  isolation,
+  inputs: found,
+  copied,
+  folder,
+}: JobSetting): (readonly [string, string, string])[] {
   if (isolation === 'namespaces') return found.map(({ source, target }) => ['input', source, target]);
-  return found
-    .filter(({ source }) => !source.startsWith(`${folder}/`))
-    .map(({ source }) => ['watch', source, '']);
+  const linked = found.filter((input) => !copied.includes(input) && !isWithin(folder, input));
+  return [
+    ...copied.map(({ target }) => ['copy', join('ml', target), ''] as const),
+    ...linked.map(({ source }) => ['watch', source, ''] as const),
+  ];
 }
+
+/** Whether the input lies in the job's folder, as an unpacked model does. */
+export const isWithin = (folder: string, { source }: FoundInput) => source.startsWith(`${folder}/`);
 
 function outputs(setting: JobSetting): (readonly [string, string, string])[] {
   const { job, name } = setting;

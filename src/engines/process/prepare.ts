@@ -6,14 +6,16 @@ import { configFiles, jobFolders, jobInputs } from '../opt-ml.ts';
 import { findBatch, findInput, type FoundInput } from '../local/inputs.ts';
 import { filesOf, renameUnlessThere, type JobFolder } from '../local/job-folder.ts';
 import { checkNetwork, findPython, type Frameworks } from './requirements.ts';
-import { planText, transformConfig, type JobSetting } from './plan.ts';
+import { copyInput } from './copy-input.ts';
+import type { Isolation } from './isolation.ts';
+import { isWithin, planText, transformConfig, type JobSetting } from './plan.ts';
 
 export interface PrepareOptions {
   name: string;
   job: JobRequest;
   requestHash: string;
   files: JobFolder;
-  setting: Omit<JobSetting, 'name' | 'job' | 'folder' | 'python' | 'inputs' | 'model'>;
+  setting: Omit<JobSetting, 'name' | 'job' | 'folder' | 'python' | 'inputs' | 'copied' | 'model'>;
   frameworks: Frameworks;
   findModel(name: string): Promise<ModelBody>;
   extractModel(uri: string, intoFolder: string, signal: AbortSignal): Promise<void>;
@@ -29,11 +31,12 @@ export async function prepareJob(options: PrepareOptions): Promise<boolean> {
   const inputs = await Promise.all(jobInputs(job).map((input) => findInput(name, input, common.localPath)));
   if (model !== null)
     inputs.push({ source: join(files.path, 'model'), target: 'model', isFolder: true, isSharded: false });
-  const setting: JobSetting = { ...common, name, job, folder: files.path, python, inputs, model };
 
   const aside = filesOf(join(dirname(files.path), `.new-${name}-${randomUUID()}`));
   try {
     await makeFolders(aside, job, inputs);
+    const copied = await placeInputs(aside, files, common.isolation, inputs);
+    const setting: JobSetting = { ...common, name, job, folder: files.path, python, inputs, copied, model };
     await Promise.all([
       writeFile(aside.plan, planText(setting)),
       writeFile(
@@ -41,7 +44,6 @@ export async function prepareJob(options: PrepareOptions): Promise<boolean> {
         JSON.stringify({ engine: 'process', requestHash: options.requestHash, request: job }, null, 2),
       ),
       ...Object.entries(configFiles(name, job)).map(([path, text]) => writeFile(join(aside.ml, path), text)),
-      ...inputs.map((input) => placeInput(aside, setting, input)),
     ]);
     if (job.kind === 'Transform' && model !== null) {
       const { ModelDataUrl } = model.PrimaryContainer;
@@ -67,14 +69,27 @@ async function makeFolders(files: JobFolder, job: JobRequest, inputs: readonly F
   ]);
 }
 
-/** In namespaces the supervisor mounts the input here; without, a link must do. */
-async function placeInput(files: JobFolder, { isolation }: JobSetting, input: FoundInput): Promise<void> {
-  const place = join(files.ml, input.target);
-  if (isolation === 'none') {
-    await rm(place, { recursive: true, force: true });
-    await symlink(input.source, place);
-  } else if (input.isFolder) await mkdir(place, { recursive: true });
-  else await writeFile(place, '');
+/**
+ * In namespaces the supervisor mounts the inputs here. Without, the job gets copies, which it cannot write through; of what is
+ * large, links. @returns those that were copied.
+ */
+async function placeInputs(
+  aside: JobFolder,
+  files: JobFolder,
+  isolation: Isolation,
+  inputs: readonly FoundInput[],
+): Promise<FoundInput[]> {
+  const copied: FoundInput[] = [];
+  for (const input of inputs) {
+    const place = join(aside.ml, input.target);
+    if (isolation === 'none') {
+      await rm(place, { recursive: true, force: true });
+      if (!isWithin(files.path, input) && (await copyInput(input.source, place))) copied.push(input);
+      else await symlink(input.source, place);
+    } else if (input.isFolder) await mkdir(place, { recursive: true });
+    else await writeFile(place, '');
+  }
+  return copied;
 }
 
 async function writeTransformConfig(files: JobFolder, setting: JobSetting, job: TransformJob): Promise<void> {

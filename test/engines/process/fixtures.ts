@@ -1,5 +1,7 @@
 import { execFileSync } from 'node:child_process';
 import {
+  constants,
+  copyFileSync,
   existsSync,
   mkdirSync,
   mkdtempSync,
@@ -205,6 +207,17 @@ export function writeFiles(folder: string, files: Record<string, string | Buffer
     writeFileSync(join(folder, name), content);
   }
   return folder;
+}
+
+/** Whether the file system of this folder clones files, as Btrfs, XFS and APFS do: then nothing is linked. */
+export function clones(folder: string): boolean {
+  const one = join(writeFiles(join(folder, 'clones'), { one: '1' }), 'one');
+  try {
+    copyFileSync(one, `${one}-more`, constants.COPYFILE_FICLONE_FORCE);
+    return true;
+  } catch {
+    return false;
+  }
 }
 
 /** A program in the place of the supervisor's python. `$@` is what the engine calls it with. */

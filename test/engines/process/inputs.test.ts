@@ -1,23 +1,30 @@
-import { existsSync, readFileSync } from 'node:fs';
+import { chmodSync, existsSync, lstatSync, readFileSync, symlinkSync, truncateSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
-import { base, createBench, isolations, shell, writeFiles } from './fixtures.ts';
+import { base, clones, createBench, isolations, shell, writeFiles, type Bench } from './fixtures.ts';
+
+/** Files of the example inputs, and what they hold; the large one has nothing but its size. */
+const files = { 'a.txt': 'one', 'deep/b.txt': 'two' };
+/** More than is copied. */
+const large = 65 * 1024 * 1024;
+
+let count = 0;
+/** A job with a folder and a file as inputs, which does something to them and then succeeds. */
+async function runOn(bench: Bench, script: string, prepare: (folder: string) => void = () => undefined) {
+  const name = `inputs-${(count += 1)}`;
+  const folder = writeFiles(join(bench.folder, name), files);
+  const file = join(writeFiles(join(bench.folder, `${name}-file`), { 'c.txt': 'three' }), 'c.txt');
+  prepare(folder);
+  const out = join(bench.folder, `${name}-out`);
+  const state = await bench.run(
+    name,
+    shell(`cd ${base}/processing/input; ${script}; true`, { inputs: { folder, file }, outputs: { out } }),
+  );
+  return { name, state, folder, file, out };
+}
 
 describe.each(isolations)('the inputs of a job, isolation %s', (isolation) => {
   const bench = createBench(isolation);
-  let count = 0;
-  /** A job with a folder and a file as inputs, which does something to them and then succeeds. */
-  const run = async (script: string) => {
-    const name = `inputs-${(count += 1)}`;
-    const folder = writeFiles(join(bench.folder, name), { 'a.txt': 'one', 'deep/b.txt': 'two' });
-    const file = join(writeFiles(join(bench.folder, `${name}-file`), { 'c.txt': 'three' }), 'c.txt');
-    const out = join(bench.folder, `${name}-out`);
-    const state = await bench.run(
-      name,
-      shell(`cd ${base}/processing/input; ${script}; true`, { inputs: { folder, file }, outputs: { out } }),
-    );
-    return { state, folder, file, out };
-  };
 
   it.each([
     ['writes to a file of a folder', 'echo more >> folder/deep/b.txt', 'folder', 'deep/b.txt'],
@@ -31,25 +38,76 @@ describe.each(isolations)('the inputs of a job, isolation %s', (isolation) => {
     ['removes one', 'rm -f folder/a.txt', 'folder', 'a.txt'],
     ['puts another in its place', 'cp folder/a.txt folder/n; mv -f folder/n folder/a.txt', 'folder', 'a.txt'],
     ['writes to an input that is a file', 'echo more >> file/c.txt', 'file', ''],
-  ] as const)('are as they were when it %s, or it fails', async (_, script, input, name) => {
-    const { state, out, ...inputs } = await run(script);
-    const path = join(inputs[input], name);
-    if (isolation === 'namespaces') {
-      expect(state).toMatchObject({ status: 'succeeded' });
-      expect(['one', 'two', 'three']).toContain(readFileSync(path, 'utf8'));
-      expect(existsSync(out)).toBe(true);
-      return;
-    }
-    expect(state).toMatchObject({
-      status: 'failed',
-      code: 'JobFailed',
-      reason: expect.stringContaining(`the job wrote to its input ${path}, `),
-    });
-    expect(existsSync(out)).toBe(false);
+  ] as const)('are as they were when it %s', async (_, script, input, name) => {
+    const { state, out, ...inputs } = await runOn(bench, script);
+    expect(state).toMatchObject({ status: 'succeeded' });
+    expect(['one', 'two', 'three']).toContain(readFileSync(join(inputs[input], name), 'utf8'));
+    expect(existsSync(out)).toBe(true);
   });
 
   it('may be read, and have caches put beside them', async () => {
-    const { state } = await run('cat folder/a.txt folder/deep/b.txt file/c.txt; mkdir folder/__pycache__');
+    const { state, name } = await runOn(
+      bench,
+      'cat folder/a.txt folder/deep/b.txt file/c.txt; mkdir folder/__pycache__',
+    );
     expect(state).toMatchObject({ status: 'succeeded' });
+    expect(bench.log(name)).toContain('onetwothree');
+  });
+});
+
+describe('the inputs of a job without namespaces', () => {
+  const bench = createBench('none');
+  const inJob = (name: string, path: string) => join(bench.jobsDir, name, 'ml/processing/input', path);
+  /** The same by links: a file of this size is worth no copy, unless the file system clones it. */
+  const enlarge = (folder: string) => {
+    writeFiles(folder, { 'large.bin': '' });
+    truncateSync(join(folder, 'large.bin'), large);
+  };
+
+  it('are copies, which go when the job is over, however it ends', async () => {
+    const { name } = await runOn(bench, 'test ! -L folder && echo copied');
+    expect(bench.log(name)).toContain('copied');
+    expect(existsSync(inJob(name, 'folder'))).toBe(false);
+    expect(existsSync(inJob(name, 'file/c.txt'))).toBe(false);
+    const failing = await runOn(bench, 'exit 3');
+    expect(failing.state).toMatchObject({ status: 'failed' });
+    expect(existsSync(inJob(failing.name, 'folder'))).toBe(false);
+  });
+
+  it('are links if they have links in them, which would lead elsewhere from another place', async () => {
+    const { name, state } = await runOn(bench, 'cat folder/near', (folder) =>
+      symlinkSync('../' + folder.slice(folder.lastIndexOf('/') + 1) + '/a.txt', join(folder, 'near')),
+    );
+    expect(state).toMatchObject({ status: 'succeeded' });
+    expect(bench.log(name)).toContain('one');
+    expect(lstatSync(inJob(name, 'folder')).isSymbolicLink()).toBe(true);
+  });
+
+  it('keep the modes of their files', async () => {
+    const { name } = await runOn(bench, './folder/a.txt; test ! -L folder && echo copied', (folder) => {
+      writeFiles(folder, { 'a.txt': '#!/bin/sh\necho ran\n' });
+      chmodSync(join(folder, 'a.txt'), 0o755);
+    });
+    expect(bench.log(name)).toContain('ran\ncopied\n');
+  });
+
+  it.skipIf(clones(bench.folder)).each([
+    ['writes to a file', 'echo more >> folder/deep/b.txt', 'deep/b.txt'],
+    ['writes as much as there was', 'printf ONE > folder/a.txt', 'a.txt'],
+    [
+      'hides it by setting the time back',
+      'touch -r folder/a.txt /tmp/ref$$; printf ONE > folder/a.txt; touch -r /tmp/ref$$ folder/a.txt; rm /tmp/ref$$',
+      'a.txt',
+    ],
+    ['removes one', 'rm -f folder/a.txt', 'a.txt'],
+    ['puts another in its place', 'cp folder/a.txt folder/n; mv -f folder/n folder/a.txt', 'a.txt'],
+  ])('are links if they are large, and the job that %s fails', async (_, script, path) => {
+    const { state, folder, out } = await runOn(bench, script, enlarge);
+    expect(state).toMatchObject({
+      status: 'failed',
+      code: 'JobFailed',
+      reason: expect.stringContaining(`the job wrote to its input ${join(folder, path)}, `),
+    });
+    expect(existsSync(out)).toBe(false);
   });
 });

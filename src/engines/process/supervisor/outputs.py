@@ -92,7 +92,7 @@ def _commit(plan, stop_requested):
             os.rename(destination, near)
         for near, _ in ready:
             if os.path.isabs(near):
-                _remove(near)
+                remove(near)
         raise
 
 
@@ -183,7 +183,7 @@ def _bring_near(source, destination, stop_requested):
     try:
         _copy(source, near, stop_requested)
     except BaseException:
-        _remove(near)
+        remove(near)
         raise
     return near
 
@@ -203,7 +203,7 @@ def _copy(source, target, stop_requested):
         copy_file(source, target)
 
 
-def _remove(path):
+def remove(path):
     import shutil
 
     if os.path.isdir(path) and not os.path.islink(path):

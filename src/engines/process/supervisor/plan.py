@@ -15,6 +15,7 @@ class Plan:
         self.arguments = []
         self.inputs = []
         self.watched = []
+        self.copies = []
         self.outputs = []
         # Power that was lost may have cut it: half a command, or one without its outputs, must not run.
         self.whole = data.endswith(b"\0end\0\0\0")
@@ -32,6 +33,8 @@ class Plan:
             self.inputs.append((name, value))
         elif kind == "watch":
             self.watched.append(name)
+        elif kind == "copy":
+            self.copies.append(name)
         elif kind in ("move", "archive", "optional-archive"):
             self.outputs.append((kind, name, value))
         elif kind != "end":

@@ -32,6 +32,7 @@ def supervise(folder):
         ending = {"outcome": "stopped"}
     else:
         ending = _run(plan, files)
+        _discard(plan.copies)
     write_exit({"startedAt": started_at, "endedAt": now(), **ending})
 
 
@@ -68,6 +69,15 @@ def _run(plan, files):
     if ending["exitCode"] == 0:
         ending["error"] = _complain_of_inputs(inputs)
     return conclude(plan, ending, lambda: _stop_requested(files["control"], wake))
+
+
+def _discard(copies):
+    """Copies of inputs, which nobody needs any more: the inputs are where they were."""
+    if copies:
+        from outputs import remove
+
+        for path in copies:
+            remove(path)
 
 
 def _look_at_inputs(plan):
