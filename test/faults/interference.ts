@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto';
 import type { WorkflowHandle } from '@temporalio/client';
 import { WorkflowNotFoundError } from '@temporalio/client';
 import type { CloudStage } from '../support/cloud-stage.ts';
+import { until } from '../support/until.ts';
 import type { StartedRun } from './collect.ts';
 
 /** Ends a run as its plan says. @returns the run that goes on for it, if there is one. */
@@ -30,6 +31,8 @@ function unlessClosed(error: unknown): void {
 async function reset(stage: CloudStage, run: StartedRun, dice: number): Promise<StartedRun | null> {
   const { handle, runId, planned } = run;
   const { workflowId } = handle;
+  // On a busy machine the run may not have begun yet.
+  await until(async () => (await tasksOf(handle)).length > 0).catch(() => undefined);
   await handle.signal('nudge').catch(unlessClosed);
   const tasks = await tasksOf(handle);
   const task = dice < 0.6 ? tasks.at(-1) : tasks[Math.floor(((dice - 0.6) / 0.4) * tasks.length)];

@@ -75,7 +75,7 @@ export async function runFaultSuite({ seed, runs, kills }: SuiteOptions): Promis
     console.log(
       summaryOf({
         ...{ seed, evidence, planned: plan.runs, s3: proxy.met().faults },
-        chaos: { ...chaos.counts, sweeps: sweeps + 1 },
+        chaos: { ...chaos.counts, sweeps: sweeps + 1, resets: started.length - runs },
       }),
       `${problems.length} violations, ${Math.round((Date.now() - began) / 1000)} s`,
     );

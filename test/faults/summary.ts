@@ -7,7 +7,7 @@ interface Facts {
   seed: number;
   evidence: Evidence;
   planned: readonly PlannedRun[];
-  chaos: Chaos['counts'] & { sweeps: number };
+  chaos: Chaos['counts'] & { sweeps: number; resets: number };
   /** Faults of S3. */
   s3: number;
 }
@@ -23,7 +23,7 @@ export function summaryOf({ seed, evidence, planned, chaos, s3 }: Facts): string
   const faults = { bucket: throttled.length, ...counted(requests.flatMap((one) => one.faults)), s3 };
   const ends = runs.map(({ status, code }) => code ?? status?.toLowerCase() ?? 'open');
   return [
-    `seed ${seed}: ${runs.length} runs (${listed(counted(planned.map(({ sort }) => sort)))})`,
+    `seed ${seed}: ${planned.length} runs (${listed(counted(planned.map(({ sort }) => sort)))})`,
     `  came to ${listed(counted(ends))}`,
     `  ${jobs.length} jobs, ${packages.length} versions, ${notifications.length} deliveries, ${requests.length} calls`,
     `  ${workers.inAll} workers: ${listed(chaos)}`,
