@@ -4,7 +4,7 @@ import { startTemporal } from './stack.js';
 import { startWorkerProcess } from './worker-process.js';
 
 const atOnce = 20;
-const [few, many] = [100, 2000];
+const counts = [100, 500, 1000, 1500, 2000];
 
 /** What a worker has of memory after many runs, against what it had after some. */
 export async function workerMemory() {
@@ -13,18 +13,22 @@ export async function workerMemory() {
   const worker = await startWorkerProcess(temporal.address, root.path);
   try {
     let done = 0;
-    const memoryAfter = async (runs) => {
+    const after = async (runs) => {
       for (; done < runs; done += atOnce) await startRuns(temporal.client, 'sluice', atOnce);
       await sleep(5000);
       return { megabytes: (await worker.memory()) / 1e6, children: await worker.children() };
     };
-    const before = await memoryAfter(few);
-    const after = await memoryAfter(many);
+    const found = [];
+    for (const runs of counts) found.push(await after(runs));
+    const [first, last] = [found[0], found.at(-1)];
     return [
       {
-        figure: `memory of a worker after ${many} runs ÷ after ${few}, ${atOnce} at once`,
+        figure: `memory of a worker after ${counts.at(-1)} runs ÷ after ${counts[0]}, ${atOnce} at once`,
         aim: 'no growth',
-        measured: `${(after.megabytes / before.megabytes).toFixed(2)}: ${after.megabytes.toFixed(0)} MB, ${before.megabytes.toFixed(0)} MB; ${after.children} and ${before.children} processes of its own`,
+        measured:
+          `${(last.megabytes / first.megabytes).toFixed(2)}: ` +
+          `${found.map(({ megabytes }) => megabytes.toFixed(0)).join(', ')} MB after ${counts.join(', ')} runs; ` +
+          `${first.children} and ${last.children} processes of its own`,
       },
     ];
   } finally {
