@@ -12,7 +12,13 @@ import type { Json } from '../../src/core/expressions.ts';
 import { sluice } from '../support/commands.ts';
 import { hasSeenCancellation, hasTimedOut } from '../support/history-events.ts';
 import { processesIn, processesWith } from '../support/processes.ts';
-import { makeShellRoot, uniqueSeconds, type ShellRoot, type trainScripts } from '../support/shell-jobs.ts';
+import {
+  makeShellRoot,
+  sleepers,
+  uniqueSeconds,
+  type ShellRoot,
+  type trainScripts,
+} from '../support/shell-jobs.ts';
 import type { Running } from '../support/stack.ts';
 import { openStage, type Stage } from '../support/stage.ts';
 import { until } from '../support/until.ts';
@@ -44,9 +50,6 @@ describe.skipIf(process.platform !== 'linux')('a run that is ended from outside'
     await until(async () => (await sleepers(run.marker)).length === 2);
     return run;
   };
-
-  const sleepers = async (marker: string) =>
-    (await processesWith(marker)).filter(({ command }) => command.startsWith('sleep'));
 
   /** How a run ended, when, and which of its processes were still there at that moment. */
   const ending = async ({ marker, handle }: { marker: string; handle: WorkflowHandle }) => {

@@ -2,6 +2,7 @@ import type { RunReport } from '../../src/core/run.ts';
 import { ApplicationFailure, WorkflowFailedError } from '@temporalio/client';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { ancestorsOf, processesWith } from '../support/processes.ts';
+import { sleepers } from '../support/shell-jobs.ts';
 import type { Running } from '../support/stack.ts';
 import { each, openTrainingStage, type TrainingStage } from '../support/training-stage.ts';
 
@@ -20,14 +21,14 @@ describe.skipIf(process.platform !== 'linux')('a run in mid-training', () => {
     ['leaves its job running at SIGKILL of the worker, and the next one adopts it', 'kill'],
   ] as const)('%s', async (_, end) => {
     const run = await stage.startTraining('held', 3600);
-    const before = (await processesWith(run.marker)).map(({ pid }) => pid);
+    const before = (await sleepers(run.marker)).map(({ pid }) => pid);
     await worker[end]();
-    expect((await processesWith(run.marker)).map(({ pid }) => pid)).toEqual(before);
+    expect((await sleepers(run.marker)).map(({ pid }) => pid)).toEqual(before);
     let seconds: number;
     ({ worker, seconds } = await stage.reattach(run.handle));
     console.log(`re-attached ${seconds} s after the new worker's start (${end})`);
     expect(seconds).toBeLessThan(15);
-    expect((await processesWith(run.marker)).map(({ pid }) => pid)).toEqual(before);
+    expect((await sleepers(run.marker)).map(({ pid }) => pid)).toEqual(before);
     await stage.expectAccepted(run);
     const { workflowId } = run.handle;
     const lines = linesAbout(worker, workflowId);

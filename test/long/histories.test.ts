@@ -23,9 +23,14 @@ import { hasSeenCancellation, hasTimedOut } from '../support/history-events.ts';
 import { isOfKind, kindNames, type Kind } from '../support/history-kinds.ts';
 import { makeLedgerRoot, openFileLedger } from '../support/ledger.ts';
 import { smallPipeline } from '../support/pipelines.ts';
-import { processesWith } from '../support/processes.ts';
 import { describeS3 } from '../support/s3-server.ts';
-import { makeShellRoot, uniqueSeconds, type ShellRoot, type trainScripts } from '../support/shell-jobs.ts';
+import {
+  makeShellRoot,
+  sleepers,
+  uniqueSeconds,
+  type ShellRoot,
+  type trainScripts,
+} from '../support/shell-jobs.ts';
 import type { Running } from '../support/stack.ts';
 import { until } from '../support/until.ts';
 import { startReceiver } from '../support/world.ts';
@@ -83,8 +88,7 @@ describeS3('the histories of test/workflows/replay.test.ts', () => {
   const training = async (train: Train, begin: (pipeline: Json) => Promise<WorkflowHandle> = start) => {
     const marker = uniqueSeconds(3600);
     const handle = await begin(shell.pipeline(train, marker));
-    const isTraining = async () =>
-      (await processesWith(marker)).some(({ command }) => command.startsWith('sleep'));
+    const isTraining = async () => (await sleepers(marker)).length > 0;
     await until(isTraining);
     return { handle, isTraining, letGo: () => shell.letGo(marker) };
   };

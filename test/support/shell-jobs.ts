@@ -2,6 +2,7 @@ import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Json } from '../../src/core/expressions.ts';
 import { smallPipeline } from './pipelines.ts';
+import { processesWith } from './processes.ts';
 
 /** A number of seconds that no other process sleeps: `sleep` and the shell above it are found by it. */
 export function uniqueSeconds(seconds: number): string {
@@ -23,6 +24,13 @@ export const trainScripts = {
   bulky: 'echo train >>"$LEDGER"; head -c 300000000 /dev/urandom >/opt/ml/model/m',
   failing: 'echo train >>"$LEDGER"; exit 3',
 } as const;
+
+/**
+ * The `sleep` processes of a training with that many seconds. What else has them in its command line comes and goes: the shell that
+ * waits to let it go starts a process for each look.
+ */
+export const sleepers = async (seconds: string) =>
+  (await processesWith(seconds)).filter(({ command }) => command.startsWith('sleep'));
 
 export interface ShellRoot {
   /** A pipeline of shell steps that is accepted, if training ends. */

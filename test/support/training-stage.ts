@@ -4,7 +4,7 @@ import { expect } from 'vitest';
 import type { Json } from '../../src/core/expressions.ts';
 import type { RunReport } from '../../src/core/run.ts';
 import { processesWith } from './processes.ts';
-import { makeShellRoot, uniqueSeconds, type ShellRoot, type trainScripts } from './shell-jobs.ts';
+import { makeShellRoot, sleepers, uniqueSeconds, type ShellRoot, type trainScripts } from './shell-jobs.ts';
 import type { Running } from './stack.ts';
 import { openStage, type Stage } from './stage.ts';
 import { until } from './until.ts';
@@ -52,9 +52,7 @@ export async function openTrainingStage(
     startTraining: async (train, seconds) => {
       const marker = uniqueSeconds(seconds);
       const handle = await start(train, marker);
-      await until(async () =>
-        (await processesWith(marker)).some(({ command }) => command.startsWith('sleep')),
-      );
+      await until(async () => (await sleepers(marker)).length > 0);
       return { marker, handle };
     },
     reattach: async (handle) => {
