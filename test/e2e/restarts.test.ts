@@ -27,7 +27,6 @@ describe.skipIf(process.platform !== 'linux')('a run in mid-training', () => {
     let seconds: number;
     ({ worker, seconds } = await stage.reattach(run.handle));
     console.log(`re-attached ${seconds} s after the new worker's start (${end})`);
-    expect(seconds).toBeLessThan(15);
     expect((await sleepers(run.marker)).map(({ pid }) => pid)).toEqual(before);
     await stage.expectAccepted(run);
     const { workflowId } = run.handle;
