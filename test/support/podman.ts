@@ -30,7 +30,7 @@ export async function startPodman(folder: string): Promise<Podman> {
   const socket = at('podman/podman.sock');
   await mkdir(at('podman'), { recursive: true });
   await mkdir(at('networks'), { recursive: true });
-  await writeFile(at('containers.conf'), await containersConf());
+  await writeFile(at('containers.conf'), await containersConf(at('events.log')));
   // Registries of this machine speak no TLS, as Docker takes for granted.
   await writeFile(at('registries.conf'), '[[registry]]\nlocation = "127.0.0.1"\ninsecure = true\n');
   const network = makeNetworkNamespace();
@@ -76,7 +76,7 @@ export async function startPodman(folder: string): Promise<Podman> {
  * Podman asks for a million open files and processes; where root itself may not have so many, no container would start:
  * "error setting rlimit type 7: operation not permitted".
  */
-async function containersConf(): Promise<string> {
+async function containersConf(events: string): Promise<string> {
   const limits = await readFile('/proc/self/limits', 'utf8');
   const hard = (what: string) =>
     Number(new RegExp(`^Max ${what} +\\S+ +(\\d+)`, 'm').exec(limits)?.[1] ?? 1e6);
@@ -87,6 +87,11 @@ async function containersConf(): Promise<string> {
     `default_ulimits = ["nofile=${files}:${files}", "nproc=${processes}:${processes}"]`,
     '[network]',
     'network_backend = "netavark"',
+    // A file of its own for events, as long as it likes: whoever listens while one is begun anew, after a megabyte, misses some.
+    '[engine]',
+    'events_logger = "file"',
+    `events_logfile_path = "${events}"`,
+    'events_logfile_max_size = "100m"',
     '',
   ].join('\n');
 }
