@@ -9,8 +9,7 @@ Written by \`npm run bench\`; \`npm run bench -- NAME…\` measures some of them
 What is compared runs alternately in one run.
 `;
 
-/** What was measured under one name, as a section of the results. */
-export const section = (name, rows) =>
+const section = (name, rows) =>
   [
     `## ${name}`,
     '',
@@ -22,11 +21,11 @@ export const section = (name, rows) =>
     '',
   ].join('\n');
 
-/** Puts sections in the place of the former ones of their names. @param names - of all figures, in their order. */
-export async function keep(path, names, sections) {
+/** Puts what was measured under a name in the place of what was before. @param names - of all, in their order. */
+export async function keep(path, names, name, rows) {
   const text = await readFile(path, 'utf8').catch(() => '');
   const former = text.split(/^(?=## )/m).map((part) => [/^## (\w+)/.exec(part)?.[1], `${part.trimEnd()}\n`]);
-  const all = new Map([...former, ...sections]);
-  const kept = names.filter((name) => all.has(name)).map((name) => all.get(name));
+  const all = new Map([...former, [name, section(name, rows)]]);
+  const kept = names.filter((one) => all.has(one)).map((one) => all.get(one));
   await writeFile(path, [head, ...kept].join('\n'));
 }

@@ -7,7 +7,7 @@ import { whyNoContainers } from './container-engine.js';
 import { containerNoOp } from './container-no-op.js';
 import { containerOutput } from './container-output.js';
 import { describeCalls } from './describe-calls.js';
-import { keep, section } from './results.js';
+import { keep } from './results.js';
 import { noOpSteps } from './no-op-steps.js';
 import { manyRuns } from './many-runs.js';
 import { projectFolder } from './stack.js';
@@ -67,7 +67,7 @@ for (const [name, measure] of Object.entries(figures)) {
   try {
     const rows = await measure(rounds[name]);
     for (const { figure, measured } of rows) console.error(`  ${figure}: ${measured}`);
-    await keep(path, Object.keys(figures), [[name, section(name, rows)]]);
+    await keep(path, Object.keys(figures), name, rows);
   } catch (error) {
     // The others take half an hour, too.
     console.error(`${name}: failed`, error);
