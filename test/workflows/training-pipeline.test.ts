@@ -686,18 +686,23 @@ describe('a run that is closed behind the back of its activity', () => {
     });
   };
 
+  /** How a run ends that is reset to just before its transform. */
+  const afterResetBeforeTransform = async (handle: WorkflowHandle) => {
+    const { events } = await handle.fetchHistory();
+    const job = (events ?? []).find(
+      (event) => event.activityTaskScheduledEventAttributes?.activityId === 'transform',
+    );
+    // The task that asks for the transform comes just before.
+    await reset(handle, (tasks) => tasks.filter((task) => task.lessThan(job!.eventId!)).at(-1)!);
+    return (await temporal.client.workflow.getHandle(handle.workflowId).result()) as RunReport;
+  };
+
   it('goes on with its model when it is reset after that was made', async () => {
     engine.behave('transform', { ends: 'failed' });
     const handle = await start({ pipeline: smallPipeline() });
     await expect(handle.result()).rejects.toThrow(WorkflowFailedError);
     engine.behave('transform', {});
-    const { events } = await handle.fetchHistory();
-    const failedJob = (events ?? []).find(
-      (event) => event.activityTaskScheduledEventAttributes?.activityId === 'transform',
-    );
-    // The task that asks for the transform comes just before.
-    await reset(handle, (tasks) => tasks.filter((task) => task.lessThan(failedJob!.eventId!)).at(-1)!);
-    const report = (await temporal.client.workflow.getHandle(handle.workflowId).result()) as RunReport;
+    const report = await afterResetBeforeTransform(handle);
     expect(report.outcome).toBe('accepted');
     const transforms = [...engine.jobs.values()].map(({ request }) => request).filter(isTransform);
     expect(transforms).toHaveLength(2);
@@ -712,12 +717,7 @@ describe('a run that is closed behind the back of its activity', () => {
     const handle = await start({ pipeline: smallPipeline({}, { train }) });
     await expect(handle.result()).rejects.toThrow(WorkflowFailedError);
     engine.behave('transform', {});
-    const { events } = await handle.fetchHistory();
-    const failedJob = (events ?? []).find(
-      (event) => event.activityTaskScheduledEventAttributes?.activityId === 'transform',
-    );
-    await reset(handle, (tasks) => tasks.filter((task) => task.lessThan(failedJob!.eventId!)).at(-1)!);
-    const report = (await temporal.client.workflow.getHandle(handle.workflowId).result()) as RunReport;
+    const report = await afterResetBeforeTransform(handle);
     expect(report.outcome).toBe('accepted');
     // The job that trained it is that of the run before.
     const trained = report.steps.find(({ name }) => name === 'train')!.jobName;
