@@ -32,7 +32,7 @@ async function gateway(): Promise<string> {
   }
 }
 
-/** Now and then one of the supervisors of jobs, or the spare one. */
+/** Now and then one of the supervisors of jobs, or the fork server. */
 async function killSupervisor(of: string, random: () => number): Promise<number> {
   const [dice, choice] = [random(), random()];
   if (dice > 0.5) return 0;

@@ -52,7 +52,7 @@ describe.skipIf(process.platform !== 'linux')('a run in mid-training', () => {
     expect(await sleepers(run.marker)).toHaveLength(1);
     await stage.root.letGo(run.marker);
     await until(async () => (await processesWith(run.marker)).length === 0);
-    // Supervisors, and the spare one that waits for a job, have the folder in their command line.
+    // Supervisors, and the fork server, have the folder in their command line.
     await until(async () => (await processesWith(stage.home)).length === 0);
   });
 

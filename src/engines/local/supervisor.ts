@@ -5,8 +5,6 @@ import type { Socket } from 'node:net';
 import { SluiceError } from '../../core/errors.ts';
 import type { JobFolder } from './job-folder.ts';
 
-type Supervisor = ChildProcessByStdio<Socket, Socket, Socket>;
-
 /**
  * Options of every Python that runs code of ours: quick to start, deaf to the user's Python settings. Its byte code is kept
  * with the jobs, because the folder of the program may belong to somebody else.
@@ -22,68 +20,107 @@ interface Program {
 }
 
 /**
- * Starts supervisors, which outlive this process. One more than needed is kept waiting for the folder of its job, because
- * Python takes longer to start than a small job to run; it ends with this process.
+ * Starts supervisors, which outlive this process, as forks of one small Python: to fork a worker takes Node several milliseconds in
+ * which it does nothing else, and to start Python takes longer than a small job. The fork server ends with this process.
  */
 export function createStarter(program: Program): (files: JobFolder) => Promise<void> {
-  let spare: Supervisor | null = null;
-  const takeSpare = () => {
-    const taken = spare !== null && isWaiting(spare) ? spare : null;
-    spare = null;
-    return taken;
-  };
+  let server: ForkServer | null = null;
 
   /** Returns at the supervisor's first word: it started the job, or another one did. Of several exactly one starts it. */
   return async (files) => {
-    const supervisor = takeSpare() ?? spawnSupervisor(program);
-    const { word, said } = await firstWord(supervisor, files.path, program.python);
-    if (word !== 'started' && word !== 'taken') throw await explain(files, said);
-    // Another job that was started meanwhile may have left one.
-    spare = takeSpare() ?? spawnSupervisor(program);
+    for (let tries = 1; ; tries += 1) {
+      server = server?.isOpen() === true ? server : openForkServer(program);
+      const word = await server.start(files.path);
+      if (word === 'started' || word === 'taken') return;
+      // A server that somebody killed is replaced by another one.
+      if (word !== null || tries === 2) throw await explain(files, `${word ?? ''}${server.complaints()}`);
+    }
   };
 }
 
-/** Somebody may have killed it in the meantime. */
-function isWaiting({ exitCode, signalCode, stdout }: Supervisor): boolean {
-  return exitCode === null && signalCode === null && !stdout.destroyed && !stdout.readableEnded;
+/** `main.py --fork-server` (`python/launch.py`). */
+interface ForkServer {
+  isOpen(): boolean;
+  /** The first word of the supervisor, empty if it ended without one; null if the server ended before it passed it on. */
+  start(folder: string): Promise<string | null>;
+  complaints(): string;
 }
 
-function spawnSupervisor({ python, script, jobsDir }: Program): Supervisor {
-  const child = spawn(python, [...pythonOptions(jobsDir), script, '--wait'], {
+interface Waiting {
+  resolve: (word: string | null) => void;
+  reject: (error: Error) => void;
+}
+
+function openForkServer(program: Program): ForkServer {
+  const child = spawnServer(program);
+  const waiting = new Map<string, Waiting>();
+  let isOpen = true;
+  let count = 0;
+  let complaints = '';
+  let heard = '';
+
+  const settle = (number: string, settleOne: (one: Waiting) => void) => {
+    const one = waiting.get(number);
+    waiting.delete(number);
+    // Nobody is kept from ending by a server that nobody waits for.
+    if (waiting.size === 0) child.stdout.unref();
+    if (one) settleOne(one);
+  };
+  const end = (settleOne: (one: Waiting) => void) => {
+    isOpen = false;
+    for (const number of [...waiting.keys()]) settle(number, settleOne);
+  };
+  child.once('error', (cause) => {
+    const message = `${program.python} cannot be started: ${cause.message}`;
+    end(({ reject }) => {
+      reject(new SluiceError('EngineUnavailable', message, { cause }));
+    });
+  });
+  child.once('close', () => {
+    end(({ resolve }) => {
+      resolve(null);
+    });
+  });
+  child.stdin.on('error', () => undefined);
+  child.stderr
+    .setEncoding('utf8')
+    .on('data', (text: string) => (complaints = (complaints + text).slice(-1000)));
+  child.stdout.setEncoding('utf8').on('data', (text: string) => {
+    const lines = (heard + text).split('\n');
+    heard = lines.pop() ?? '';
+    for (const line of lines) {
+      const [, number = '', word = ''] = /^(\d+) (.*)$/.exec(line) ?? [];
+      settle(number, ({ resolve }) => {
+        resolve(word);
+      });
+    }
+  });
+
+  return {
+    isOpen: () => isOpen,
+    start: (folder) =>
+      new Promise((resolve, reject) => {
+        count += 1;
+        waiting.set(String(count), { resolve, reject });
+        child.stdout.ref();
+        child.stdin.write(`${count} ${folder}\0`);
+      }),
+    complaints: () => complaints,
+  };
+}
+
+type Server = ChildProcessByStdio<Socket, Socket, Socket>;
+
+function spawnServer({ python, script, jobsDir }: Program): Server {
+  const child = spawn(python, [...pythonOptions(jobsDir), script, '--fork-server'], {
     detached: true,
     stdio: ['pipe', 'pipe', 'pipe'],
     cwd: '/',
     env: { PATH: '/usr/bin:/bin', LANG: 'C.UTF-8' },
-  }) as unknown as Supervisor;
-  // Whoever asks hears of it by the end of the output.
-  child.on('error', () => undefined);
-  child.stdin.on('error', () => undefined);
+  }) as unknown as Server;
   child.unref();
   for (const pipe of [child.stdin, child.stdout, child.stderr]) pipe.unref();
   return child;
-}
-
-function firstWord(
-  child: Supervisor,
-  folder: string,
-  python: string,
-): Promise<{ word: string; said: string }> {
-  return new Promise((resolve, reject) => {
-    let word = '';
-    let said = '';
-    child.once('error', (cause) => {
-      reject(
-        new SluiceError('EngineUnavailable', `${python} cannot be started: ${cause.message}`, { cause }),
-      );
-    });
-    child.stdout.ref();
-    child.stdout.setEncoding('utf8').on('data', (text: string) => (word += text));
-    child.stderr.setEncoding('utf8').on('data', (text: string) => (said += text));
-    child.stdout.once('close', () => {
-      resolve({ word: word.trim(), said });
-    });
-    child.stdin.end(`${folder}\0`);
-  });
 }
 
 async function explain(files: JobFolder, said: string): Promise<SluiceError> {

@@ -102,7 +102,7 @@ describeDocker('two that are at one job', () => {
   it('start it though the supervisor that took it was killed before it began', async () => {
     const name = jobName('taken');
     const mark = join(bench.folder, 'was-taken');
-    const takes = fakePython(`[ -e ${mark} ] && exec ${python} "$@"; touch ${mark}; echo taken`);
+    const takes = fakePython(`[ -e ${mark} ] && exec ${python} "$@"; touch ${mark}; echo 1 taken`);
     const one = createBench({ folder: bench.folder, supervisorPython: takes });
     await one.start(name, shell('true'));
     expect(existsSync(mark)).toBe(true);

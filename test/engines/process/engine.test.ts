@@ -17,8 +17,10 @@ import { processesWith } from '../../support/processes.ts';
 import { until } from '../../support/until.ts';
 import {
   base,
+  childrenOf,
   clones,
   createBench,
+  fakePython,
   isolations,
   makeFolder,
   processingJob,
@@ -46,13 +48,16 @@ describe.each(isolations)('the process engine, isolation %s', (isolation) => {
   });
 
   it.runIf(process.platform === 'linux')(
-    'keeps one supervisor waiting, however many jobs it starts at once',
+    'leaves one process, the fork server, however many jobs it started at once',
     async () => {
+      const own = createBench(isolation);
       const names = Array.from({ length: 8 }, (_, index) => `at-once-${index}`);
-      await Promise.all(names.map((name) => bench.run(name, shell('true'))));
-      const waiting = async () =>
-        (await processesWith(bench.jobsDir)).filter(({ command }) => command.endsWith('--wait'));
-      await until(async () => (await waiting()).length <= 1, 20);
+      await Promise.all(names.map((name) => own.run(name, shell('true'))));
+      await until(async () => (await processesWith(own.jobsDir)).length === 1, 20);
+      const [server] = await processesWith(own.jobsDir);
+      expect(server?.command).toMatch(/--fork-server$/);
+      // The ended ones were reaped.
+      await until(() => childrenOf(server!.pid).length === 0);
     },
   );
 
@@ -300,19 +305,36 @@ describe.each(isolations)('the process engine, isolation %s', (isolation) => {
     }
   });
 
-  it('starts jobs also when the supervisor that waited was killed', async () => {
-    const own = createBench(isolation);
-    await own.run('first', shell('true'));
-    const first = supervisorOf(own, 'first');
-    const supervisors = async () =>
-      (await processesWith(join(own.jobsDir, '.pycache'))).map(({ pid }) => pid);
-    await until(async () => {
-      const pids = await supervisors();
-      return pids.length === 1 && pids[0] !== first;
+  it.runIf(process.platform === 'linux')(
+    'loses no job when the fork server is killed, and starts others',
+    async () => {
+      const own = createBench(isolation);
+      const go = join(own.folder, 'go');
+      await own.start('first', shell(`until [ -e ${go} ]; do sleep 0.05; done`));
+      const first = supervisorOf(own, 'first');
+      const servers = async () =>
+        (await processesWith(join(own.jobsDir, '.pycache')))
+          .map(({ pid }) => pid)
+          .filter((pid) => pid !== first && !childrenOf(first).includes(pid));
+      for (const name of ['second', 'third']) {
+        await until(async () => (await servers()).length === 1);
+        const [server] = await servers();
+        // At once, so that the engine hears of it only when it asks for more.
+        process.kill(server!, 'SIGKILL');
+        expect((await own.run(name, shell('true'))).status).toBe('succeeded');
+      }
+      writeFileSync(go, '');
+      expect((await own.ended('first')).status).toBe('succeeded');
+    },
+  );
+
+  it('tells why no supervisor can be forked', async () => {
+    const refusing = 'printf "1 cannot fork: Resource temporarily unavailable\\n"; exec cat >/dev/null';
+    const own = createBench(isolation, { supervisorPython: fakePython(refusing) });
+    await expect(own.start('refused', shell('true'))).rejects.toMatchObject({
+      code: 'EngineUnavailable',
+      message: expect.stringMatching(/before the job started:\ncannot fork: Resource temporarily/) as string,
     });
-    process.kill((await supervisors())[0]!, 'SIGKILL');
-    await until(async () => (await supervisors()).length === 0);
-    expect((await own.run('second', shell('true'))).status).toBe('succeeded');
   });
 
   it('lists jobs and removes those that are over', async () => {

@@ -11,6 +11,7 @@ import {
   writeFileSync,
 } from 'node:fs';
 import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { createProcessEngine } from '../../../src/engines/process/engine.ts';
 import { probeIsolation } from '../../../src/engines/process/isolation.ts';
@@ -30,6 +31,7 @@ import {
 const data = '/opt/ml/processing/input/data';
 const isRoot = process.getuid?.() === 0;
 const systemPython = '/usr/bin/python3';
+const nobodysServer = fileURLToPath(new URL('nobodys_server.py', import.meta.url));
 
 /** All privileges in new namespaces, without an exec that would lose them. */
 const nested = `
@@ -51,15 +53,7 @@ except OSError as error:
 `;
 
 /** Runs supervisors as a user without any right; the engine that prepares stays root. */
-const asNobody = () =>
-  fakePython(`
-told=$(mktemp)
-cat > "$told"
-[ -s "$told" ] || exit 0
-chown -R 65534:65534 "$(tr -d '\\0' < "$told")"
-exec < "$told"
-rm "$told"
-exec setpriv --reuid=65534 --regid=65534 --clear-groups ${systemPython} "$@"`);
+const asNobody = () => fakePython(`exec ${systemPython} ${nobodysServer} ${systemPython} "$@"`);
 
 function whyNotNobody(): string | null {
   if (!hasNamespaces) return 'no namespaces';

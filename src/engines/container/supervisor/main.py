@@ -1,5 +1,4 @@
-"""Starts the supervisor of containers: `python -I -S main.py JOB_FOLDER`, or `main.py --wait` to be told the folder by standard
-input. Only the launcher: Python caches the byte code of imported modules, never that of the script itself.
+"""Starts the supervisor of containers: `python -I -S main.py JOB_FOLDER`, or `main.py --fork-server` to start many. Only the launcher: Python caches the byte code of imported modules, never that of the script itself.
 """
 import os
 import sys

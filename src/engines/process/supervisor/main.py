@@ -1,5 +1,5 @@
-"""Starts the supervisor: `python -I -S main.py JOB_FOLDER`; `main.py --wait` to be told the folder by standard input, or
-`main.py --probe` to try the namespaces.
+"""Starts the supervisor: `python -I -S main.py JOB_FOLDER`; `main.py --fork-server` to start many, or `main.py --probe` to try the
+namespaces.
 
 Only the launcher: Python caches the byte code of imported modules, never that of the script itself.
 """
