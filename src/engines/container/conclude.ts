@@ -1,5 +1,5 @@
 import { appendFile, readFile } from 'node:fs/promises';
-import { dirname, join } from 'node:path';
+import { dirname, join, posix } from 'node:path';
 import { SluiceError } from '../../core/errors.ts';
 import type { JobRequest } from '../../core/jobs.ts';
 import { writeOnce, writeWhole } from '../local/durable.ts';
@@ -11,12 +11,12 @@ import {
   readUnlessMissing,
   type JobFolder,
 } from '../local/job-folder.ts';
-import { jobOutputs, optMl, withoutFinalSlash } from '../opt-ml.ts';
+import { jobInputs, jobOutputs, optMl, withoutFinalSlash } from '../opt-ml.ts';
 import { createAsides, placeOutput, removeAsides, type Asides } from './asides.ts';
 import type { ContainerClient } from './client.ts';
 import { driverFolder } from './group.ts';
 import { decisive, exitRecord, outcomeSchema, speakers, type Outcome, type Words } from './outcome.ts';
-import { makeOutput, readHead, type ContainerOutput } from './outputs.ts';
+import { makeFolders, makeOutput, readHead, type ContainerOutput, type Making } from './outputs.ts';
 import { removeContainers } from './removal.ts';
 
 /** The last act of a job, written before anything appears: after that it is only repeated, whoever is killed meanwhile. */
@@ -96,21 +96,37 @@ async function makeOutputs(
   }
   const paths = await asides.plan(wanted.map(({ destination }) => destination));
   const note = (text: string) => void appendFile(files.log, `sluice: ${text}\n`).catch(() => undefined);
-  // Together: for each of them the engine starts a process of its own.
-  const failed = new AbortController();
-  const means = { client, note, signal: AbortSignal.any([signal, failed.signal]) };
-  const attempts = wanted.map(async ({ output, destination }, index) => {
-    const aside = paths[index] ?? '';
-    return (await makeOutput(output, aside, means)) ? [{ aside, destination }] : [];
-  });
-  try {
-    return (await Promise.all(attempts)).flat();
-  } catch (error) {
-    failed.abort(error);
-    // Nobody writes any more when what was made is removed.
-    await Promise.allSettled(attempts);
-    throw error;
+  const making = { client, note, signal };
+  const planned = wanted.map((one, index) => ({ ...one, aside: paths[index] ?? '' }));
+  const brought = await bringTogether(work.job, planned, making);
+  const made: Ending['outputs'] = [];
+  // One after the other: the engine keeps a container locked for the length of a stream.
+  for (const { output, destination, aside } of planned) {
+    if (brought.has(aside) || (await makeOutput(output, aside, making))) made.push({ aside, destination });
   }
+  return made;
+}
+
+/** Outputs beside each other, where nothing lies that the job was given. @returns the asides of those that are made. */
+async function bringTogether(
+  job: JobRequest,
+  planned: readonly { output: ContainerOutput; aside: string }[],
+  making: Making,
+): Promise<Set<string>> {
+  const given = jobInputs(job).map(({ folder }) => `${optMl}/${folder}/`);
+  const brought = new Set<string>();
+  for (const parent of new Set(planned.map(({ output }) => posix.dirname(output.folder)))) {
+    const siblings = planned.filter(
+      ({ output: { kind, folder } }) => kind === 'folder' && posix.dirname(folder) === parent,
+    );
+    const [first, second] = siblings;
+    if (first === undefined || second === undefined) continue;
+    if (given.some((folder) => folder.startsWith(`${parent}/`))) continue;
+    const asides = new Map(siblings.map(({ output, aside }) => [posix.basename(output.folder), aside]));
+    const made = await makeFolders(first.output.containers, parent, asides, making);
+    for (const name of made) brought.add(asides.get(name) ?? '');
+  }
+  return brought;
 }
 
 function outputsOf(

@@ -105,7 +105,7 @@ export function createContainerEngine(options: ContainerEngineOptions): LocalEng
       return removeJob(jobsDir, name);
     },
 
-    pollIntervalMs: (elapsedMs) => Math.min(250, Math.max(5, Math.round(elapsedMs / 40))),
+    pollIntervalMs: (elapsedMs) => Math.min(250, Math.max(5, Math.round(elapsedMs / 100))),
   };
 }
 

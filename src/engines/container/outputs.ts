@@ -8,6 +8,7 @@ import tar, { type Extract, type Pack } from 'tar-stream';
 import { SluiceError } from '../../core/errors.ts';
 import type { JobOutput } from '../opt-ml.ts';
 import type { ContainerClient } from './client.ts';
+import { timeOfFoldersNs } from './folder-time.ts';
 import { createPack } from './pack.ts';
 import { refusalStatus } from './refusals.ts';
 import { requireTarEnd } from './tar-end.ts';
@@ -23,7 +24,7 @@ export interface ContainerOutput {
   containers: readonly string[];
 }
 
-interface Making {
+export interface Making {
   client: Pick<ContainerClient, 'getArchive' | 'statPath' | 'inspect'>;
   /** Says in the job's log what is left out. */
   note: (text: string) => void;
@@ -45,23 +46,52 @@ export async function makeOutput(output: ContainerOutput, aside: string, making:
   }
 }
 
+/**
+ * Brings folders that lie beside each other in one stream, because the engine starts a process for each stream.
+ * @param asides - by the names of the folders. @returns the names of those that are there; of the others nothing is said.
+ */
+export async function makeFolders(
+  containers: readonly string[],
+  parent: string,
+  asides: ReadonlyMap<string, string>,
+  making: Making,
+): Promise<Set<string>> {
+  const made = new Set<string>();
+  await eachEntry({ folder: parent, containers }, making, async (found) => {
+    const [top = '', ...below] = found.name.split('/');
+    const aside = asides.get(top);
+    if (aside === undefined || (below.length === 0 && found.header.type !== 'directory')) {
+      found.content?.resume();
+      return;
+    }
+    made.add(top);
+    await placeEntry(found, join(aside, ...below), making);
+  });
+  return made;
+}
+
 async function makeFolder(output: ContainerOutput, aside: string, making: Making): Promise<true> {
   await mkdir(aside, { recursive: true });
-  await eachEntry(output, making, async ({ name, header, content }) => {
-    const path = join(aside, name);
-    if (header.type === 'directory') await mkdir(path, { recursive: true });
-    else if (header.type !== 'file' || content === null) {
-      making.note(`left out of the output, because it is a symbolic link or a special file: ${name}`);
-      content?.resume();
-    } else {
-      await mkdir(dirname(path), { recursive: true });
-      await pipeline(content, await createFile(path, header.mode), { signal: making.signal });
-    }
-  });
+  const isThere = await eachEntry(output, making, (found) =>
+    placeEntry(found, join(aside, found.name), making),
+  );
+  if (!isThere) throw fileError('ENOENT', `${output.folder} was removed by the job`);
   return true;
 }
 
+async function placeEntry({ name, header, content }: Found, path: string, making: Making): Promise<void> {
+  if (header.type === 'directory') await mkdir(path, { recursive: true });
+  else if (header.type !== 'file' || content === null) {
+    making.note(`left out of the output, because it is a symbolic link or a special file: ${name}`);
+    content?.resume();
+  } else {
+    await mkdir(dirname(path), { recursive: true });
+    await pipeline(content, await createFile(path, header.mode), { signal: making.signal });
+  }
+}
+
 async function makeArchive(output: ContainerOutput, aside: string, making: Making): Promise<boolean> {
+  if (output.kind === 'optional-archive' && (await isUntouched(output, making))) return false;
   await mkdir(dirname(aside), { recursive: true });
   const pack = createPack();
   // Level 1: models are mostly numbers; higher levels take several times as long for a few per cent.
@@ -84,6 +114,12 @@ async function makeArchive(output: ContainerOutput, aside: string, making: Makin
   if (entries > 0 || output.kind !== 'optional-archive') return true;
   await rm(aside);
   return false;
+}
+
+/** Whether nobody has ever put anything into the folder: then it has the time that it was made with. */
+async function isUntouched({ folder, containers }: ContainerOutput, { client }: Making): Promise<boolean> {
+  const infos = await Promise.all(containers.map((container) => client.statPath(container, folder)));
+  return infos.every((info) => info?.isFolder === true && info.mtimeNs === timeOfFoldersNs);
 }
 
 /** A full disk breaks the stream that is read, too; the disk is to blame. */
@@ -126,12 +162,12 @@ interface Found {
   content: Entry | null;
 }
 
-/** Every entry below the folder, those of the first host first. */
+/** Every entry below the folder, those of the first host first. @returns whether one of them has it. */
 async function eachEntry(
-  { kind, folder, containers }: ContainerOutput,
+  { folder, containers }: Pick<ContainerOutput, 'folder' | 'containers'>,
   making: Making,
   take: (found: Found) => Promise<void>,
-): Promise<void> {
+): Promise<boolean> {
   const known = new Map<string, Header['type']>();
   let isThere = false;
   for (const container of containers) {
@@ -162,7 +198,7 @@ async function eachEntry(
       );
     }
   }
-  if (!isThere && kind === 'folder') throw fileError('ENOENT', `${folder} was removed by the job`);
+  return isThere;
 }
 
 /** Whether something of another host is in the way, or the name leaves the folder. */

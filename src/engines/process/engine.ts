@@ -92,7 +92,7 @@ export function createProcessEngine(options: ProcessEngineOptions): LocalEngine 
 
     remove: (name) => removeJob(jobsDir, name),
 
-    pollIntervalMs: (elapsedMs) => Math.min(250, Math.max(5, Math.round(elapsedMs / 60))),
+    pollIntervalMs: (elapsedMs) => Math.min(250, Math.max(5, Math.round(elapsedMs / 100))),
   };
 }
 
