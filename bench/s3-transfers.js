@@ -45,14 +45,31 @@ export async function s3Transfers(rounds) {
     const parts = `for n in $(seq ${Math.ceil(megabytes / 64)}); do cat ${folder}/part; done`;
     execFileSync('bash', ['-c', `${part}; ${parts} | head -c ${megabytes}M >${source}; sync`]);
     const times = { put: [], cliPut: [], download: [], cliDownload: [] };
-    for (let round = 0; round < rounds; round += 1) {
-      times.put.push(await timed(() => ours('put', source, 's3://bench/ours')));
-      times.cliPut.push(await timed(() => theirs(source, 's3://bench/theirs')));
-      times.download.push(await timed(() => ours('download', 's3://bench/ours', copy)));
+    const measure = async (name, transfer) => {
+      // What the transfer before left to write would be written at the expense of this one.
+      execFileSync('sync');
+      times[name].push(await timed(transfer));
+      if (!existsSync(copy)) return;
       execFileSync('cmp', [source, copy]);
       await rm(copy);
-      times.cliDownload.push(await timed(() => theirs('s3://bench/theirs', copy)));
-      await rm(copy);
+    };
+    const pairs = [
+      {
+        put: () => ours('put', source, 's3://bench/ours'),
+        cliPut: () => theirs(source, 's3://bench/theirs'),
+      },
+      {
+        download: () => ours('download', 's3://bench/ours', copy),
+        cliDownload: () => theirs('s3://bench/theirs', copy),
+      },
+    ];
+    for (let round = 0; round < rounds; round += 1) {
+      for (const pair of pairs) {
+        const ways = Object.entries(pair);
+        // In turn the one first and the other: the server's disk is not the same for the first and the second.
+        if (round % 2 === 1) ways.reverse();
+        for (const [name, transfer] of ways) await measure(name, transfer);
+      }
     }
     return [
       row('upload', times.put, times.cliPut, peaks.put),

@@ -1,20 +1,25 @@
-import { readdir, rm } from 'node:fs/promises';
-import { join } from 'node:path';
+import { createHash } from 'node:crypto';
+import { access, mkdir, readdir, rm, writeFile } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
 import { isDeepStrictEqual } from 'node:util';
 import { SluiceError } from '../core/errors.ts';
 import { modelBody } from '../core/jobs.ts';
 import { parseWith } from '../core/problems.ts';
-import { modelPackage, type ModelPackage } from '../core/registry.ts';
+import { modelPackage, type ModelPackage, type ModelPackageRequest } from '../core/registry.ts';
 import { createRecord, readRecord, recordMode } from './records.ts';
 import type { LocalRegistry } from './registry.ts';
 
 const asModel = (value: unknown) => parseWith('it', modelBody, value);
 const asPackage = (value: unknown) => parseWith('it', modelPackage, value);
 
-/** The registry as files: `models/<name>.json` and `packages/<pipeline>/<group>/<version>.json` below `folder`. */
+/**
+ * The registry as files below `folder`: `models/<name>.json`, `packages/<pipeline>/<group>/<version>.json`, and in `tokens` an empty
+ * file for every client token that was ever used: whose token is new need not look through all versions for one of their own.
+ */
 export function createFileRegistry(folder: string): LocalRegistry {
   const models = join(folder, 'models');
   const packages = join(folder, 'packages');
+  const tokens = join(folder, 'tokens');
 
   return {
     async createModel(name, model) {
@@ -38,14 +43,17 @@ export function createFileRegistry(folder: string): LocalRegistry {
 
     async register(request) {
       const group = join(packages, request.pipeline, request.group);
+      const token = join(tokens, sha256([request.pipeline, request.group, request.clientToken]));
+      if (await isNew(token)) {
+        const version = await addVersion(group, request);
+        // Another attempt that came meanwhile may have seen nothing of this version, and made one, too.
+        if (!(await isThere(`${token}.again`))) return version;
+      } else await isNew(`${token}.again`);
       for (;;) {
-        const numbers = await versionNumbers(group);
-        const versions = await readVersions(group, numbers);
+        const versions = await readVersions(group, await versionNumbers(group));
         const own = versions.find(({ clientToken }) => clientToken === request.clientToken);
         if (own) return settleTwins(group, own, versions);
-        const version = (numbers.at(-1) ?? 0) + 1;
-        const record: ModelPackage = { ...request, version, createdAt: new Date().toISOString() };
-        await createRecord(group, `${version}.json`, record, recordMode(request.inference));
+        await addVersion(group, request);
       }
     },
 
@@ -60,6 +68,36 @@ export function createFileRegistry(folder: string): LocalRegistry {
       return found;
     },
   };
+}
+
+const sha256 = (parts: readonly string[]) => createHash('sha256').update(parts.join('\0')).digest('hex');
+
+/** Makes an empty file. @returns false if it was there. */
+async function isNew(path: string): Promise<boolean> {
+  await mkdir(dirname(path), { recursive: true });
+  try {
+    await writeFile(path, '', { flag: 'wx', flush: true });
+    return true;
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'EEXIST') return false;
+    throw error;
+  }
+}
+
+const isThere = (path: string) =>
+  access(path).then(
+    () => true,
+    (error: NodeJS.ErrnoException) => {
+      if (error.code === 'ENOENT') return false;
+      throw error;
+    },
+  );
+
+async function addVersion(group: string, request: ModelPackageRequest): Promise<ModelPackage> {
+  for (let version = ((await versionNumbers(group)).at(-1) ?? 0) + 1; ; version += 1) {
+    const record: ModelPackage = { ...request, version, createdAt: new Date().toISOString() };
+    if (await createRecord(group, `${version}.json`, record, recordMode(request.inference))) return record;
+  }
 }
 
 /** Two attempts of one run may both have created a version: the lower one stays. */

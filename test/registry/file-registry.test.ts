@@ -130,6 +130,14 @@ describe('versions', () => {
     expect((await registry().list()).map(({ clientToken }) => clientToken)).toEqual(['before', 'token']);
   });
 
+  it('come from a client token whose first attempt was killed before or after it made one', async () => {
+    await registry().register(request('token'));
+    await rm(group('1.json'));
+    expect((await registry().register(request('token'))).version).toBe(1);
+    expect((await registry().register(request('token'))).version).toBe(1);
+    expect(await registry().list()).toHaveLength(1);
+  });
+
   it('come from 20 client tokens at once without a gap', async () => {
     const all = await Promise.all(numbered(20).map((number) => registry().register(request(`t${number}`))));
     expect(all.map(({ version }) => version).sort((a, b) => a - b)).toEqual(numbered(20));
@@ -201,7 +209,7 @@ describe('a damaged record', () => {
   it.each(damages)('is named when versions are read: %s', async (_what, text) => {
     await registry().register(request('token'));
     await writeFile(group('1.json'), text);
-    for (const failing of [() => registry().list(), () => registry().register(request('next'))]) {
+    for (const failing of [() => registry().list(), () => registry().register(request('token'))]) {
       expect(await failureOf(failing())).toMatchObject({
         name: 'SluiceError',
         code: 'StorageError',
@@ -210,6 +218,8 @@ describe('a damaged record', () => {
       });
     }
     expect(await readFile(group('1.json'), 'utf8')).toBe(text);
+    // Whoever comes for the first time needs none of those before.
+    expect((await registry().register(request('next'))).version).toBe(2);
   });
 
   it.each(damages)('is named when a model is read: %s', async (_what, text) => {

@@ -8,7 +8,7 @@ import tar, { type Extract, type Pack } from 'tar-stream';
 import { SluiceError } from '../../core/errors.ts';
 import type { JobOutput } from '../opt-ml.ts';
 import type { ContainerClient } from './client.ts';
-import { timeOfFoldersNs } from './folder-time.ts';
+import { timeOfEmptyFoldersNs } from './folder-time.ts';
 import { createPack } from './pack.ts';
 import { refusalStatus } from './refusals.ts';
 import { requireTarEnd } from './tar-end.ts';
@@ -119,7 +119,7 @@ async function makeArchive(output: ContainerOutput, aside: string, making: Makin
 /** Whether nobody has ever put anything into the folder: then it has the time that it was made with. */
 async function isUntouched({ folder, containers }: ContainerOutput, { client }: Making): Promise<boolean> {
   const infos = await Promise.all(containers.map((container) => client.statPath(container, folder)));
-  return infos.every((info) => info?.isFolder === true && info.mtimeNs === timeOfFoldersNs);
+  return infos.every((info) => info?.isFolder === true && info.mtimeNs === timeOfEmptyFoldersNs);
 }
 
 /** A full disk breaks the stream that is read, too; the disk is to blame. */

@@ -8,7 +8,7 @@ import type { Pack } from 'tar-stream';
 import { filesBelow } from '../local/inputs.ts';
 import type { ContainerClient } from './client.ts';
 import { driverFolder, type PlannedContainer, type Shard } from './group.ts';
-import { timeOfFolders } from './folder-time.ts';
+import { timeOfEmptyFolders } from './folder-time.ts';
 import { createPack } from './pack.ts';
 
 /** Adds the entries of a model's archive below a folder. */
@@ -54,8 +54,12 @@ export async function populate(
 }
 
 async function fill(pack: Pack, container: PlannedContainer, content: Content): Promise<void> {
-  for (const folder of withParents(container))
-    pack.entry({ name: inTar(folder), type: 'directory', mode: 0o777, mtime: timeOfFolders });
+  const paths = [...withParents(container), ...Object.keys(container.files)];
+  for (const folder of withParents(container)) {
+    const isEmpty = !paths.some((path) => path.startsWith(`${folder}/`));
+    const mtime = isEmpty ? timeOfEmptyFolders : new Date();
+    pack.entry({ name: inTar(folder), type: 'directory', mode: 0o777, mtime });
+  }
   for (const [path, text] of Object.entries(container.files))
     pack.entry({ name: inTar(path), mode: 0o644 }, text);
   for (const input of content.inputs) {

@@ -4,6 +4,7 @@ import { chmodSync, existsSync, lstatSync, readdirSync, readFileSync, statSync }
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { expect, it } from 'vitest';
+import type { ContainerClient } from '../../../src/engines/container/client.ts';
 import { describeDocker, dockerSocket } from '../../support/docker.ts';
 import { findProgram } from '../../support/real-parts.ts';
 import {
@@ -16,6 +17,7 @@ import {
 import {
   childCommand,
   createContainerBench,
+  engineOptions,
   makeFolder,
   pythonJob,
   removeAll,
@@ -69,9 +71,86 @@ describeDocker('the outputs of a container', () => {
   });
 
   it('of a training job without output data are the model alone, be it empty', async () => {
-    await bench.run('model-only', trainingJob(bench, 'true'));
-    expect(readdirSync(bench.trained('model-only', '.'))).toEqual(['model.tar.gz']);
-    expect(entries(bench.trained('model-only', 'model.tar.gz'))).toEqual([]);
+    const scripts = {
+      'model-only': 'true',
+      'removed-data': 'echo d > output/data/d; rm output/data/d',
+      'other-data': 'rm -r output/data',
+    };
+    for (const [name, script] of Object.entries(scripts)) {
+      await bench.run(name, trainingJob(bench, script));
+      expect(readdirSync(bench.trained(name, '.'))).toEqual(['model.tar.gz']);
+      expect(entries(bench.trained(name, 'model.tar.gz'))).toEqual([]);
+    }
+  });
+
+  it.each([
+    ['one hidden file', 'touch output/data/.x', ['.x']],
+    ['a folder, made anew', 'rm -r output/data; mkdir -p output/data/d', ['d/']],
+    ['a copy with the times of a folder that the job was given', 'cp -a input/config/. output/data', null],
+  ])('data of a training job are kept: %s', async (_, script, expected) => {
+    const name = `data-${script.length}`;
+    expect(await bench.run(name, trainingJob(bench, script))).toMatchObject({ status: 'succeeded' });
+    const kept = entries(bench.trained(name, 'output.tar.gz')).map((line) => line.split(' ')[3]);
+    expect(kept).toEqual(expected ?? expect.arrayContaining(['hyperparameters.json', 'resourceconfig.json']));
+  });
+
+  it('that lie beside each other are each what it would be alone', async () => {
+    const names = ['filled', 'empty', 'linked', 'hidden'];
+    const outputs = Object.fromEntries(names.map((name) => [name, output(`beside-${name}`)]));
+    const script = `cd /opt/ml/processing/output; mkdir filled/deep; echo a > filled/deep/a; ln filled/deep/a hidden/.same
+      rmdir linked; mkdir ../elsewhere; echo l > ../elsewhere/l; ln -s ../elsewhere linked
+      mkdir scratch; echo s > scratch/s; echo t > filled.txt; ln scratch/s filled/kept`;
+    expect(await bench.run('beside', shell(script, { outputs }))).toMatchObject({ status: 'succeeded' });
+    const list = (name: string) => readdirSync(output(`beside-${name}`), { recursive: true }).sort();
+    expect(Object.fromEntries(names.map((name) => [name, list(name)]))).toEqual({
+      filled: ['deep', 'deep/a', 'kept'],
+      empty: [],
+      linked: ['l'],
+      hidden: ['.same'],
+    });
+    expect(readFileSync(join(output('beside-filled'), 'kept'), 'utf8')).toBe('s\n');
+    expect(readFileSync(join(output('beside-hidden'), '.same'), 'utf8')).toBe('a\n');
+  });
+
+  it.each([
+    ['rm -r out', 'StorageError', /was removed by the job/],
+    ['rm -r out; echo x > out', 'StorageError', /something else than a folder/],
+    ['rm -r ../output', 'StorageError', /was removed by the job/],
+  ])('that lie beside each other do not appear if one is not there: `%s`', async (script, code, reason) => {
+    const name = `one-away-${script.length}`;
+    const outputs = { out: output(`${name}-out`), other: output(`${name}-other`) };
+    const job = shell(`cd /opt/ml/processing/output; echo o > other/o; ${script}`, { outputs });
+    const state = await bench.run(name, job);
+    expect(state).toMatchObject({ status: 'failed', code, reason: expect.stringMatching(reason) as string });
+    for (const path of Object.values(outputs)) expect(existsSync(path)).toBe(false);
+  });
+
+  it('that lie beside each other come in one stream, unless an input lies there, too', async () => {
+    const asked: string[] = [];
+    const { connect } = engineOptions(bench.folder, bench.jobsDir);
+    const hearing = createContainerBench({
+      connect: async () => {
+        const connection = await connect();
+        const getArchive: ContainerClient['getArchive'] = (container, path) => {
+          asked.push(path);
+          return connection.client.getArchive(container, path);
+        };
+        return { ...connection, client: { ...connection.client, getArchive } };
+      },
+    });
+    const data = writeFiles(join(bench.folder, 'beside-input'), { x: '1' });
+    for (const place of ['input', 'output']) {
+      const outputs = { a: output(`${place}-a`), b: output(`${place}-b`) };
+      const job = shell('true', { inputs: { given: data }, outputs });
+      job.body.ProcessingInputs[0]!.S3Input.LocalPath = `/opt/ml/processing/${place}/given`;
+      expect(await hearing.run(place, job)).toMatchObject({ status: 'succeeded' });
+    }
+    const folder = '/opt/ml/processing/output';
+    expect(asked.filter((path) => path.startsWith(folder))).toEqual([
+      `${folder}/.`,
+      `${folder}/a/.`,
+      `${folder}/b/.`,
+    ]);
   });
 
   it('are none when the job fails', async () => {
