@@ -5,7 +5,7 @@ import { isDeepStrictEqual } from 'node:util';
 import { SluiceError } from '../core/errors.ts';
 import { modelBody } from '../core/jobs.ts';
 import { parseWith } from '../core/problems.ts';
-import { modelPackage, type ModelPackage, type ModelPackageRequest } from '../core/registry.ts';
+import { modelPackage, type ModelPackage } from '../core/registry.ts';
 import { createRecord, readRecord, recordMode } from './records.ts';
 import type { LocalRegistry } from './registry.ts';
 
@@ -14,7 +14,8 @@ const asPackage = (value: unknown) => parseWith('it', modelPackage, value);
 
 /**
  * The registry as files below `folder`: `models/<name>.json`, `packages/<pipeline>/<group>/<version>.json`, and in `tokens` an empty
- * file for every client token that was ever used: whose token is new need not look through all versions for one of their own.
+ * file for every client token that was ever used, and another one if it was used again: whose token is new need not look through
+ * all versions for one of their own.
  */
 export function createFileRegistry(folder: string): LocalRegistry {
   const models = join(folder, 'models');
@@ -44,16 +45,20 @@ export function createFileRegistry(folder: string): LocalRegistry {
     async register(request) {
       const group = join(packages, request.pipeline, request.group);
       const token = join(tokens, sha256([request.pipeline, request.group, request.clientToken]));
-      if (await isNew(token)) {
-        const version = await addVersion(group, request);
-        // Another attempt that came meanwhile may have seen nothing of this version, and made one, too.
-        if (!(await isThere(`${token}.again`))) return version;
-      } else await isNew(`${token}.again`);
+      const isFirst = await isNew(token);
+      if (!isFirst) await isNew(`${token}.again`);
       for (;;) {
-        const versions = await readVersions(group, await versionNumbers(group));
-        const own = versions.find(({ clientToken }) => clientToken === request.clientToken);
-        if (own) return settleTwins(group, own, versions);
-        await addVersion(group, request);
+        const numbers = await versionNumbers(group);
+        // Asked after the numbers: an attempt that made a version which is not among them has the next number, or finds ours.
+        if (!isFirst || (await isThere(`${token}.again`))) {
+          const versions = await readVersions(group, numbers);
+          const own = versions.find(({ clientToken }) => clientToken === request.clientToken);
+          if (own) return settleTwins(group, own, versions);
+        }
+        const version = (numbers.at(-1) ?? 0) + 1;
+        const record: ModelPackage = { ...request, version, createdAt: new Date().toISOString() };
+        if (await createRecord(group, `${version}.json`, record, recordMode(request.inference)))
+          return record;
       }
     },
 
@@ -93,14 +98,7 @@ const isThere = (path: string) =>
     },
   );
 
-async function addVersion(group: string, request: ModelPackageRequest): Promise<ModelPackage> {
-  for (let version = ((await versionNumbers(group)).at(-1) ?? 0) + 1; ; version += 1) {
-    const record: ModelPackage = { ...request, version, createdAt: new Date().toISOString() };
-    if (await createRecord(group, `${version}.json`, record, recordMode(request.inference))) return record;
-  }
-}
-
-/** Two attempts of one run may both have created a version: the lower one stays. */
+/** Somebody may have put a copy of a version there: the lower one stays. */
 async function settleTwins(
   group: string,
   own: ModelPackage,

@@ -138,6 +138,19 @@ describe('versions', () => {
     expect(await registry().list()).toHaveLength(1);
   });
 
+  it('come from one client token never twice, not even for a moment', async () => {
+    const tokens = ['one', 'two', 'three'].flatMap((token) => numbered(8).map(() => token));
+    let isOver = false;
+    const made = Promise.all(tokens.map((token) => registry().register(request(token)))).finally(() => {
+      isOver = true;
+    });
+    while (!isOver) {
+      const seen = (await registry().list()).map(({ clientToken }) => clientToken);
+      expect(seen).toHaveLength(new Set(seen).size);
+    }
+    expect(new Set((await made).map(({ version }) => version))).toEqual(new Set([1, 2, 3]));
+  });
+
   it('come from 20 client tokens at once without a gap', async () => {
     const all = await Promise.all(numbered(20).map((number) => registry().register(request(`t${number}`))));
     expect(all.map(({ version }) => version).sort((a, b) => a - b)).toEqual(numbered(20));

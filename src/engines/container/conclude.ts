@@ -107,7 +107,7 @@ async function makeOutputs(
   return made;
 }
 
-/** Outputs beside each other, where nothing lies that the job was given. @returns the asides of those that are made. */
+/** Outputs beside each other of a single host, where nothing lies that the job was given. @returns the asides of those that are made. */
 async function bringTogether(
   job: JobRequest,
   planned: readonly { output: ContainerOutput; aside: string }[],
@@ -119,12 +119,12 @@ async function bringTogether(
     const siblings = planned.filter(
       ({ output: { kind, folder } }) => kind === 'folder' && posix.dirname(folder) === parent,
     );
-    const [first, second] = siblings;
-    if (first === undefined || second === undefined) continue;
+    const [container, other] = siblings[0]?.output.containers ?? [];
+    if (siblings.length < 2 || container === undefined || other !== undefined) continue;
     if (given.some((folder) => folder.startsWith(`${parent}/`))) continue;
     const asides = new Map(siblings.map(({ output, aside }) => [posix.basename(output.folder), aside]));
-    const made = await makeFolders(first.output.containers, parent, asides, making);
-    for (const name of made) brought.add(asides.get(name) ?? '');
+    for (const name of await makeFolders(container, parent, asides, making))
+      brought.add(asides.get(name) ?? '');
   }
   return brought;
 }

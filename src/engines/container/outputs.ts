@@ -8,7 +8,6 @@ import tar, { type Extract, type Pack } from 'tar-stream';
 import { SluiceError } from '../../core/errors.ts';
 import type { JobOutput } from '../opt-ml.ts';
 import type { ContainerClient } from './client.ts';
-import { timeOfEmptyFoldersNs } from './folder-time.ts';
 import { createPack } from './pack.ts';
 import { refusalStatus } from './refusals.ts';
 import { requireTarEnd } from './tar-end.ts';
@@ -47,28 +46,28 @@ export async function makeOutput(output: ContainerOutput, aside: string, making:
 }
 
 /**
- * Brings folders that lie beside each other in one stream, because the engine starts a process for each stream.
- * @param asides - by the names of the folders. @returns the names of those that are there; of the others nothing is said.
+ * Brings folders of a container that lie beside each other in one stream, because the engine starts a process for each stream.
+ * @param asides - by the names of the folders. @returns the names of those with something in them. Of the others nothing is said:
+ * in the stream a volume of the image, say, may look like an empty folder.
  */
 export async function makeFolders(
-  containers: readonly string[],
+  container: string,
   parent: string,
   asides: ReadonlyMap<string, string>,
   making: Making,
 ): Promise<Set<string>> {
   const made = new Set<string>();
-  await eachEntry({ folder: parent, containers }, making, async (found) => {
-    const [top = '', ...below] = found.name.split('/');
-    const aside = asides.get(top);
-    if (aside === undefined || (below.length === 0 && found.header.type !== 'directory')) {
-      found.content?.resume();
-      return;
-    }
+  const wants = (name: string) => name.includes('/') && asides.has(topOf(name));
+  const place = (found: Found) => {
+    const top = topOf(found.name);
     made.add(top);
-    await placeEntry(found, join(aside, ...below), making);
-  });
+    return placeEntry(found, join(asides.get(top) ?? '', found.name.slice(top.length + 1)), making);
+  };
+  await eachEntry({ folder: parent, containers: [container] }, making, place, wants);
   return made;
 }
+
+const topOf = (name: string) => name.slice(0, name.indexOf('/'));
 
 async function makeFolder(output: ContainerOutput, aside: string, making: Making): Promise<true> {
   await mkdir(aside, { recursive: true });
@@ -91,7 +90,6 @@ async function placeEntry({ name, header, content }: Found, path: string, making
 }
 
 async function makeArchive(output: ContainerOutput, aside: string, making: Making): Promise<boolean> {
-  if (output.kind === 'optional-archive' && (await isUntouched(output, making))) return false;
   await mkdir(dirname(aside), { recursive: true });
   const pack = createPack();
   // Level 1: models are mostly numbers; higher levels take several times as long for a few per cent.
@@ -114,12 +112,6 @@ async function makeArchive(output: ContainerOutput, aside: string, making: Makin
   if (entries > 0 || output.kind !== 'optional-archive') return true;
   await rm(aside);
   return false;
-}
-
-/** Whether nobody has ever put anything into the folder: then it has the time that it was made with. */
-async function isUntouched({ folder, containers }: ContainerOutput, { client }: Making): Promise<boolean> {
-  const infos = await Promise.all(containers.map((container) => client.statPath(container, folder)));
-  return infos.every((info) => info?.isFolder === true && info.mtimeNs === timeOfEmptyFoldersNs);
 }
 
 /** A full disk breaks the stream that is read, too; the disk is to blame. */
@@ -167,6 +159,7 @@ async function eachEntry(
   { folder, containers }: Pick<ContainerOutput, 'folder' | 'containers'>,
   making: Making,
   take: (found: Found) => Promise<void>,
+  wants: (name: string) => boolean = () => true,
 ): Promise<boolean> {
   const known = new Map<string, Header['type']>();
   let isThere = false;
@@ -179,7 +172,8 @@ async function eachEntry(
       const { header } = entry;
       // The engine gives names relative to the folder.
       const name = posix.normalize(header.name).replace(/\/$/, '');
-      if (name === '.' || (header.type === 'directory' && known.get(name) === 'directory')) entry.resume();
+      if (name === '.' || !wants(name)) entry.resume();
+      else if (header.type === 'directory' && known.get(name) === 'directory') entry.resume();
       else if (isTaken(name, known)) {
         making.note(`left out, because there is another of this name: ${name} of ${container}`);
         entry.resume();

@@ -8,7 +8,6 @@ import type { Pack } from 'tar-stream';
 import { filesBelow } from '../local/inputs.ts';
 import type { ContainerClient } from './client.ts';
 import { driverFolder, type PlannedContainer, type Shard } from './group.ts';
-import { timeOfEmptyFolders } from './folder-time.ts';
 import { createPack } from './pack.ts';
 
 /** Adds the entries of a model's archive below a folder. */
@@ -54,12 +53,8 @@ export async function populate(
 }
 
 async function fill(pack: Pack, container: PlannedContainer, content: Content): Promise<void> {
-  const paths = [...withParents(container), ...Object.keys(container.files)];
-  for (const folder of withParents(container)) {
-    const isEmpty = !paths.some((path) => path.startsWith(`${folder}/`));
-    const mtime = isEmpty ? timeOfEmptyFolders : new Date();
-    pack.entry({ name: inTar(folder), type: 'directory', mode: 0o777, mtime });
-  }
+  for (const folder of withParents(container))
+    pack.entry({ name: inTar(folder), type: 'directory', mode: 0o777 });
   for (const [path, text] of Object.entries(container.files))
     pack.entry({ name: inTar(path), mode: 0o644 }, text);
   for (const input of content.inputs) {

@@ -1,4 +1,4 @@
-import { spawn, type ChildProcessByStdio } from 'node:child_process';
+import { spawn, type ChildProcess } from 'node:child_process';
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Socket } from 'node:net';
@@ -24,16 +24,17 @@ interface Program {
  * which it does nothing else, and to start Python takes longer than a small job. The fork server ends with this process.
  */
 export function createStarter(program: Program): (files: JobFolder) => Promise<void> {
-  let server: ForkServer | null = null;
+  let latest: ForkServer | null = null;
 
   /** Returns at the supervisor's first word: it started the job, or another one did. Of several exactly one starts it. */
   return async (files) => {
     for (let tries = 1; ; tries += 1) {
-      server = server?.isOpen() === true ? server : openForkServer(program);
+      const server = latest?.isOpen() === true ? latest : openForkServer(program);
+      latest = server;
       const word = await server.start(files.path);
       if (word === 'started' || word === 'taken') return;
       // A server that somebody killed is replaced by another one.
-      if (word !== null || tries === 2) throw await explain(files, `${word ?? ''}${server.complaints()}`);
+      if (word !== null || tries === 2) throw await explain(files, word ?? server.complaints());
     }
   };
 }
@@ -49,7 +50,11 @@ interface ForkServer {
 interface Waiting {
   resolve: (word: string | null) => void;
   reject: (error: Error) => void;
+  timer: NodeJS.Timeout;
 }
+
+/** Longer than any machine takes to fork. A server that somebody stopped would otherwise hold up every job for ever. */
+const answerMs = 30_000;
 
 function openForkServer(program: Program): ForkServer {
   const child = spawnServer(program);
@@ -61,16 +66,17 @@ function openForkServer(program: Program): ForkServer {
 
   const settle = (number: string, settleOne: (one: Waiting) => void) => {
     const one = waiting.get(number);
+    if (one === undefined) return;
     waiting.delete(number);
-    // Nobody is kept from ending by a server that nobody waits for.
-    if (waiting.size === 0) child.stdout.unref();
-    if (one) settleOne(one);
+    clearTimeout(one.timer);
+    if (waiting.size === 0) letGo(child);
+    settleOne(one);
   };
   const end = (settleOne: (one: Waiting) => void) => {
     isOpen = false;
     for (const number of [...waiting.keys()]) settle(number, settleOne);
   };
-  child.once('error', (cause) => {
+  child.on('error', (cause) => {
     const message = `${program.python} cannot be started: ${cause.message}`;
     end(({ reject }) => {
       reject(new SluiceError('EngineUnavailable', message, { cause }));
@@ -81,11 +87,11 @@ function openForkServer(program: Program): ForkServer {
       resolve(null);
     });
   });
-  child.stdin.on('error', () => undefined);
+  child.stdin?.on('error', () => undefined);
   child.stderr
-    .setEncoding('utf8')
+    ?.setEncoding('utf8')
     .on('data', (text: string) => (complaints = (complaints + text).slice(-1000)));
-  child.stdout.setEncoding('utf8').on('data', (text: string) => {
+  child.stdout?.setEncoding('utf8').on('data', (text: string) => {
     const lines = (heard + text).split('\n');
     heard = lines.pop() ?? '';
     for (const line of lines) {
@@ -95,32 +101,40 @@ function openForkServer(program: Program): ForkServer {
       });
     }
   });
+  letGo(child);
 
   return {
     isOpen: () => isOpen,
     start: (folder) =>
       new Promise((resolve, reject) => {
         count += 1;
-        waiting.set(String(count), { resolve, reject });
-        child.stdout.ref();
-        child.stdin.write(`${count} ${folder}\0`);
+        const timer = setTimeout(() => child.kill('SIGKILL'), answerMs);
+        waiting.set(String(count), { resolve, reject, timer });
+        child.ref();
+        child.stdout?.ref();
+        child.stdin?.write(`${count} ${folder}\0`);
       }),
     complaints: () => complaints,
   };
 }
 
-type Server = ChildProcessByStdio<Socket, Socket, Socket>;
+/** Without pipes if it could not be spawned for want of descriptors, which an event tells. */
+type Server = Omit<ChildProcess, 'stdin' | 'stdout' | 'stderr'> &
+  Record<'stdin' | 'stdout' | 'stderr', Socket | undefined>;
 
 function spawnServer({ python, script, jobsDir }: Program): Server {
-  const child = spawn(python, [...pythonOptions(jobsDir), script, '--fork-server'], {
+  return spawn(python, [...pythonOptions(jobsDir), script, '--fork-server'], {
     detached: true,
     stdio: ['pipe', 'pipe', 'pipe'],
     cwd: '/',
     env: { PATH: '/usr/bin:/bin', LANG: 'C.UTF-8' },
   }) as unknown as Server;
+}
+
+/** Nobody is kept from ending by a server that nobody waits for. */
+function letGo(child: Server): void {
   child.unref();
-  for (const pipe of [child.stdin, child.stdout, child.stderr]) pipe.unref();
-  return child;
+  for (const pipe of [child.stdin, child.stdout, child.stderr]) pipe?.unref();
 }
 
 async function explain(files: JobFolder, said: string): Promise<SluiceError> {

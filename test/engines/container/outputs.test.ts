@@ -112,6 +112,17 @@ describeDocker('the outputs of a container', () => {
     expect(readFileSync(join(output('beside-hidden'), '.same'), 'utf8')).toBe('a\n');
   });
 
+  it('that lie beside each other on several hosts are put together, through links, too', async () => {
+    const outputs = { one: output('hosts-one'), other: output('hosts-other') };
+    const script = `cd /opt/ml/processing/output; hostname > other/$(hostname)
+      if [ $(hostname) = algo-1 ]; then echo 1 > one/first; exit; fi
+      rmdir one; mkdir ../elsewhere; echo 2 > ../elsewhere/second; ln -s ../elsewhere one`;
+    const job = shell(script, { outputs, instanceCount: 2 });
+    expect(await bench.run('beside-hosts', job)).toMatchObject({ status: 'succeeded' });
+    expect(readdirSync(outputs.one).sort()).toEqual(['first', 'second']);
+    expect(readdirSync(outputs.other).sort()).toEqual(['algo-1', 'algo-2']);
+  });
+
   it.each([
     ['rm -r out', 'StorageError', /was removed by the job/],
     ['rm -r out; echo x > out', 'StorageError', /something else than a folder/],

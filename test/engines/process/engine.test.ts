@@ -20,7 +20,6 @@ import {
   childrenOf,
   clones,
   createBench,
-  fakePython,
   isolations,
   makeFolder,
   processingJob,
@@ -327,15 +326,6 @@ describe.each(isolations)('the process engine, isolation %s', (isolation) => {
       expect((await own.ended('first')).status).toBe('succeeded');
     },
   );
-
-  it('tells why no supervisor can be forked', async () => {
-    const refusing = 'printf "1 cannot fork: Resource temporarily unavailable\\n"; exec cat >/dev/null';
-    const own = createBench(isolation, { supervisorPython: fakePython(refusing) });
-    await expect(own.start('refused', shell('true'))).rejects.toMatchObject({
-      code: 'EngineUnavailable',
-      message: expect.stringMatching(/before the job started:\ncannot fork: Resource temporarily/) as string,
-    });
-  });
 
   it('lists jobs and removes those that are over', async () => {
     const own = createBench(isolation);

@@ -82,6 +82,17 @@ const users = [
     : []),
 ];
 
+it.runIf(noNobody === null)('a user who may have no more processes is told so', async () => {
+  const user = '--reuid=65533 --regid=65533 --clear-groups';
+  const supervisorPython = fakePython(`exec prlimit --nproc=1 setpriv ${user} ${systemPython} "$@"`);
+  await expect(
+    createBench('none', { supervisorPython }).start('refused', shell('true')),
+  ).rejects.toMatchObject({
+    code: 'EngineUnavailable',
+    message: expect.stringMatching(/no supervisor can be forked: Resource temporarily unavailable/) as string,
+  });
+});
+
 describe.each(users)('a job in namespaces of $user', ({ create }) => {
   let bench: Bench;
   let input: string;

@@ -1,4 +1,6 @@
-"""Starts the supervisor of containers: `python -I -S main.py JOB_FOLDER`, or `main.py --fork-server` to start many. Only the launcher: Python caches the byte code of imported modules, never that of the script itself.
+"""Starts the supervisor of containers: `python -I -S main.py JOB_FOLDER`, or `main.py --fork-server` to start many.
+
+Only the launcher: Python caches the byte code of imported modules, never that of the script itself.
 """
 import os
 import sys

@@ -9,6 +9,7 @@ import os
 import time
 
 from job import Job
+from launch import answer
 from records import claim, now, replace_durably
 from starts import boot
 
@@ -17,17 +18,16 @@ def supervise(folder):
     os.chdir(folder)
     os.umask(0o022)
     if not _lock():
-        print("taken", flush=True)
+        answer("taken")
         return
     control = _open_control()
     if os.path.exists("outcome.json"):
-        print("taken", flush=True)
+        answer("taken")
         return
     with open("containers.json", encoding="utf-8") as file:
         plan = json.load(file)
     claim({"startedAt": now(), "monotonic": int(time.monotonic() * 1000), "boot": boot()})
-    print("started", flush=True)
-    _close_output()
+    answer("started")
     replace_durably("outcome.json", json.dumps(Job(plan, control).run()))
 
 
@@ -48,10 +48,3 @@ def _open_control():
     except FileExistsError:
         pass
     return os.open("control", os.O_RDWR | os.O_CLOEXEC)
-
-
-def _close_output():
-    """The engine waits for the end of the pipe."""
-    null = os.open(os.devnull, os.O_RDWR)
-    os.dup2(null, 1)
-    os.close(null)

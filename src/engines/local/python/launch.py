@@ -15,8 +15,19 @@ def job_folder(load):
     return ForkServer().serve()
 
 
+def answer(word):
+    """To the engine, which waits at the other end of standard output; it may be gone by now. Nothing holds that pipe open any more."""
+    try:
+        os.write(1, os.fsencode(word + "\n"))
+    except OSError:
+        pass
+    null = os.open(os.devnull, os.O_RDWR)
+    os.dup2(null, 1)
+    os.close(null)
+
+
 def close_inherited():
-    """What the engine's own parent left open must not live as long as the job."""
+    """What the engine's own parent left open, or a fork server has open for other jobs, must not live as long as the job."""
     for name in os.listdir("/dev/fd"):
         if int(name) > 2:
             try:
@@ -66,13 +77,14 @@ class ForkServer:
 
     def _fork(self, number, folder):
         """Whether this is the new process."""
-        theirs, ours = os.pipe()
+        pipe = ()
         try:
+            theirs, ours = pipe = os.pipe()
             pid = os.fork()
         except OSError as error:
-            os.close(theirs)
-            os.close(ours)
-            self._answer(number, "cannot fork: %s" % error.strerror)
+            for descriptor in pipe:
+                os.close(descriptor)
+            self._answer(number, "no supervisor can be forked: %s" % error.strerror)
             return False
         if pid == 0:
             signal.signal(signal.SIGCHLD, signal.SIG_DFL)
@@ -109,6 +121,9 @@ def _become_supervisor(folder, output):
         log = os.open(os.path.join(folder, "supervisor.log"), os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
     except PermissionError:
         # It is for complaints about Sluice itself; a job runs without.
-        log = os.dup(null)
+        log = null
+    except OSError as error:
+        answer(str(error))
+        sys.exit(1)
     os.dup2(log, 2)
     close_inherited()

@@ -8,6 +8,7 @@ import sys
 import time
 
 from init import KILL, TERMINATE, kill_descendants, run_init, wake_up_on, write_line
+from launch import answer
 from plan import read_plan
 from records import claim, now, write_exit
 
@@ -23,7 +24,7 @@ def supervise(folder):
     files = {"alive": _open_fifo("alive"), "control": _open_fifo("control")}
     started_at = now()
     claimed = claim({"startedAt": started_at, "supervisor": os.getpid()})
-    _answer_engine("started" if claimed else "taken")
+    answer("started" if claimed else "taken")
     if not claimed:
         return
     if not plan.whole:
@@ -42,14 +43,6 @@ def _open_fifo(name):
     except FileExistsError:
         pass
     return os.open(name, os.O_RDWR | os.O_NONBLOCK | os.O_CLOEXEC)
-
-
-def _answer_engine(word):
-    """The engine waits at the other end of standard output; then nothing holds its pipe open."""
-    write_line(1, word)
-    null = os.open(os.devnull, os.O_RDWR)
-    os.dup2(null, 1)
-    os.close(null)
 
 
 def _run(plan, files):
