@@ -152,7 +152,8 @@ describeDocker('the outputs of a container', () => {
     const data = writeFiles(join(bench.folder, 'beside-input'), { x: '1' });
     for (const place of ['input', 'output']) {
       const outputs = { a: output(`${place}-a`), b: output(`${place}-b`) };
-      const job = shell('true', { inputs: { given: data }, outputs });
+      const script = 'cd /opt/ml/processing/output; echo a > a/x; echo b > b/x';
+      const job = shell(script, { inputs: { given: data }, outputs });
       job.body.ProcessingInputs[0]!.S3Input.LocalPath = `/opt/ml/processing/${place}/given`;
       expect(await hearing.run(place, job)).toMatchObject({ status: 'succeeded' });
     }
