@@ -1,7 +1,7 @@
 import { spawn, type ChildProcess } from 'node:child_process';
 import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { projectFolder } from '../../src/config.ts';
 import type { Json } from '../../src/core/expressions.ts';
 import { isAlive, isSameProcess } from '../../src/cli/host/processes.ts';
@@ -71,10 +71,10 @@ export function createRoot(): Root {
   const marker = path.slice(path.lastIndexOf('-') + 1);
   const commands: Command[] = [];
   const write = (name: string, content: string) => {
+    mkdirSync(dirname(join(path, name)), { recursive: true });
     writeFileSync(join(path, name), content);
     return join(path, name);
   };
-  mkdirSync(join(path, 'code'));
   write('code/inference.py', 'def model_fn(folder):\n    return None\n');
   write('data.csv', '1,2\n');
 

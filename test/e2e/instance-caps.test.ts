@@ -18,7 +18,7 @@ import { sluice } from '../support/commands.ts';
 import { failureOf, folderPerTest } from '../support/folders.ts';
 import { smallPipeline } from '../support/pipelines.ts';
 import { describeS3 } from '../support/s3-server.ts';
-import type { Running } from '../support/stack.ts';
+import { freePorts, type Running } from '../support/stack.ts';
 import { until } from '../support/until.ts';
 import { writeSmallRoot } from '../support/world.ts';
 
@@ -146,7 +146,8 @@ describeS3('instance types that are capped', () => {
     expect(worker.log()).toContain('step waits for instances');
 
     await worker.kill();
-    worker = await stage.startWorker(caps);
+    const [metrics] = await freePorts(1);
+    worker = await stage.startWorker({ ...caps, SLUICE_METRICS_PORT: `${metrics}` });
     await terminated.terminate();
     await canceled.cancel();
     expect(await failureOf(canceled.result())).toMatchObject({ cause: { name: 'CancelledFailure' } });
@@ -162,6 +163,10 @@ describeS3('instance types that are capped', () => {
     );
     expect(outcomes.map(({ outcome }) => outcome)).toEqual(['accepted', 'accepted', 'accepted']);
     expect(await trainingsOf(runs)).toEqual({ order: [0, 1, 4, 3], most: 2 });
+    const told = await (await fetch(`http://127.0.0.1:${metrics}/metrics`)).text();
+    expect(told).toMatch(
+      /^sluice_instance_wait_seconds_count\{(?=.*instances="ml\.p4d\.24xlarge")(?=.*pipeline="small")(?=.*step="train").*\} [1-9]/m,
+    );
     // Nobody has or wants any: it is over.
     await slots(instanceType).result();
   });

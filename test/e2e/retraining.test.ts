@@ -65,6 +65,21 @@ it('starts one run for an alarm that flaps, and a second one for what happens me
   expect(await runsOf(id)).toBe(2);
 });
 
+it('knows an event by its key, whatever its reason says', async () => {
+  const file = root.pipeline({ register: undefined }, { name: 'keyed' });
+  const ask = (reason: string, key: string, interval: string) =>
+    retrain(file, '--reason', reason, '--key', key, '--minimum-interval', interval);
+  await ask('data of the 28th', 's3://lake/dt=28', '1h');
+  await ask('the same data, told again', 's3://lake/dt=28', '1h');
+  await until(async () => (await state('retrain-keyed')).duplicates === 1);
+  await ask('data of the 28th', 's3://lake/dt=29', '1s');
+  await until(async () => (await state('retrain-keyed')).runs.length === 2);
+  expect((await state('retrain-keyed')).runs.map(({ reasons }) => reasons)).toEqual([
+    ['data of the 28th'],
+    ['data of the 28th'],
+  ]);
+});
+
 it('ends when the interval has passed, and takes the same event for a new one then', async () => {
   const file = root.pipeline({ register: undefined }, { name: 'quiet' });
   const options = ['--reason', 'drift', '--minimum-interval', '2s'];

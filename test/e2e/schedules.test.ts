@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import type { ScheduleDescription } from '@temporalio/client';
+import { ScheduleNotFoundError, type ScheduleDescription } from '@temporalio/client';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { Json } from '../../src/core/expressions.ts';
 import { createRoot, type Root } from '../cli/fixtures.ts';
@@ -195,10 +195,29 @@ describe('the Temporal CLI', () => {
       .flatMap((text) => text.replaceAll('\\\n', ' ').split('\n'))
       .filter((line) => line.startsWith('temporal '));
     expect(commands.length).toBeGreaterThan(7);
+    const file = root.pipeline({ register: undefined }, { name: 'abalone' });
+    root.write('examples/abalone/pipeline.json', readFileSync(file, 'utf8'));
+    const id = 'abalone-nightly';
     for (const line of commands) {
+      if (line.startsWith('temporal schedule delete')) await checkSchedule(id);
       const script = `temporal() { "${temporalCli()}" "$@"; }; ${line}`;
       const { code, stderr } = await command('/bin/sh', ['-c', script], { ...env, HOME: join(stage.folder) });
       expect({ line, code, stderr: code === 0 ? '' : stderr }).toEqual({ line, code: 0, stderr: '' });
     }
+    await expect(describeSchedule(id)).rejects.toThrow(ScheduleNotFoundError);
   });
+
+  /** What docs/schedules.md says of the schedule that its commands have made, paused, triggered and backfilled. */
+  const checkSchedule = async (id: string) => {
+    await until(async () => (await describeSchedule(id)).info.recentActions.length === 3);
+    const { spec, policies, state, ...description } = await describeSchedule(id);
+    expect(spec).toMatchObject({ timezone: 'Europe/Berlin', jitter: 600_000 });
+    expect(policies).toMatchObject({ overlap: 'SKIP', catchupWindow: 86_400_000, pauseOnFailure: true });
+    expect(state).toMatchObject({ paused: true, note: 'new sensor, see ticket 12' });
+    const runs = runsOf({ spec, policies, state, ...description });
+    expect(runs).toEqual(
+      expect.arrayContaining([`${id}-2026-11-25T02:00:00Z`, `${id}-2026-11-26T02:00:00Z`]),
+    );
+    for (const run of runs) expect(await result(run)).toMatchObject({ outcome: 'accepted' });
+  };
 });

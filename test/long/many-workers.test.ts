@@ -34,6 +34,15 @@ const outcomesOf = async (runs: readonly WorkflowHandleWithFirstExecutionRunId[]
 const starts = async (step: string) =>
   (await ledger.entries()).filter((entry) => entry.step === step && entry.what === 'start');
 
+/** All that the history of a run says, payloads included. */
+async function textOf(run: WorkflowHandleWithFirstExecutionRunId): Promise<string> {
+  const history = JSON.stringify(await run.fetchHistory());
+  const payloads = [...history.matchAll(/"data":"([^"]*)"/g)].map(([, data = '']) =>
+    Buffer.from(data, 'base64'),
+  );
+  return [history, ...payloads.map((payload) => payload.toString())].join('\n');
+}
+
 /** Every step of every run began once. */
 async function expectOneStartEach(runs: number): Promise<void> {
   for (const step of ['preprocess', 'train', 'evaluate', 'serve']) {
@@ -99,8 +108,12 @@ describe('workers with roles', () => {
         stage.startWorker({ ...main, ...secret }),
         stage.startWorker({ SLUICE_QUEUES: 'local' }),
       ]);
-      expect(await outcomesOf([await start()])).toEqual(['accepted']);
+      const run = await start();
+      expect(await outcomesOf([run])).toEqual(['accepted']);
       expect(receiver.deliveries).toHaveLength(1);
+      const history = await textOf(run);
+      expect(history).toContain('HOOK');
+      expect(history).not.toContain(receiver.url);
 
       await Promise.all(both.map((worker) => worker.stop()));
       await stage.startWorker(main);

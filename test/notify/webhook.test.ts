@@ -1,15 +1,18 @@
 import { createServer, type RequestListener, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
+import { writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
 import { inspect } from 'node:util';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { errorTable, isErrorCode } from '../../src/core/errors.ts';
 import { createAddressRules } from '../../src/notify/addresses.ts';
 import { createSecretReader } from '../../src/secrets.ts';
 import { createWebhookNotifier, slackText } from '../../src/notify/webhook.ts';
-import { failureOf } from '../support/folders.ts';
+import { failureOf, folderPerTest } from '../support/folders.ts';
 import { notification, target } from '../support/notification.ts';
 import { startReceiver, type Delivery } from '../support/world.ts';
 
+const folder = folderPerTest();
 const never = new AbortController().signal;
 const readSecret = createSecretReader((name) => ({ SLACK_URL: slackUrl })[name]);
 const rules = createAddressRules(['127.0.0.1']);
@@ -52,6 +55,14 @@ describe('a delivery', () => {
     expect(facts).toEqual(notification);
     expect(text).toMatch(/abalone.*QualityGateRejected.*abalone-7[\s\S]*mse is 7[\s\S]*http:..ui.example/);
     expect(headers['content-type']).toBe('application/json');
+  });
+
+  it('goes to the address that a file has, as secrets are mounted', async () => {
+    const { url, deliveries } = await receiver();
+    const file = join(folder(), 'address');
+    await writeFile(file, `${url}\n`);
+    await send({ File: file });
+    expect(deliveries).toHaveLength(1);
   });
 
   it('has the same key every time, so that a receiver can drop repetitions', async () => {
