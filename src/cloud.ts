@@ -13,7 +13,7 @@ import { createBudgets } from './engines/sagemaker/budget.ts';
 import { createCalls } from './engines/sagemaker/calls.ts';
 import { createClock, type Clock } from './engines/sagemaker/clock.ts';
 import { createSageMakerEngine } from './engines/sagemaker/engine.ts';
-import { frameworkImageUri } from './engines/sagemaker/images.ts';
+import { frameworkImageUri, knowsRegion } from './engines/sagemaker/images.ts';
 import { sweepJobs } from './engines/sagemaker/sweep.ts';
 import { createStagedEngine } from './engines/staged.ts';
 import { createSageMakerRegistry } from './registry/sagemaker-registry.ts';
@@ -48,6 +48,7 @@ export function createCloudDependencies(config: Config, onCall?: CallListener): 
   return {
     openSession: createOpenSession({
       sts: createStsApi(onCall),
+      knowsRegion,
       buckets: createBucketsApi(onCall),
       defaults: { role: config.role, bucket: config.bucket },
     }),
@@ -102,7 +103,11 @@ function createClouds(
 /** Jobs are looked for where the credentials of this process work, whatever runs a worker had. */
 function createSweep({ clock, budgetOf, onCall }: Shared): CloudDependencies['sweep'] {
   return async (options, signal) => {
-    const { region, accountId } = await openAccount(createStsApi(onCall), options.region, signal);
+    const { region, accountId } = await openAccount(
+      { sts: createStsApi(onCall), knowsRegion },
+      options.region,
+      signal,
+    );
     const call = createCalls(createSageMakerApi(region, onCall), budgetOf(accountId, region), clock);
     const { namespace, dryRun } = options;
     return { region, accountId, namespace, dryRun, ...(await sweepJobs({ call, clock, signal }, options)) };

@@ -133,6 +133,8 @@ function plain(error: unknown): Error {
   if (error instanceof Error) {
     copy.name = error.name;
     if (error.stack !== undefined) copy.stack = error.stack;
+    const { hostname } = error as { hostname?: unknown };
+    if (typeof hostname === 'string') Object.assign(copy, { hostname });
   }
   return copy;
 }

@@ -4,8 +4,13 @@ import { quote } from '../core/wording.ts';
 import type { BucketsApi } from './buckets.ts';
 import type { CallerIdentity, StsApi } from './sts.ts';
 
-export interface SessionOptions {
+export interface AccountOptions {
   sts: StsApi;
+  /** Whether there surely is such a region; of newer ones that need not be known. */
+  knowsRegion: (region: string) => boolean;
+}
+
+export interface SessionOptions extends AccountOptions {
   buckets: BucketsApi;
   /** What the worker's environment says, for pipelines that leave it out. */
   defaults: { role: string | null; bucket: string | null };
@@ -22,9 +27,9 @@ const defaultPrefix = 'sluice';
  * @throws SluiceError `InvalidInput` for what is missing or wrong, `AccessDenied` without credentials or permission,
  * `CredentialsExpired` and `ServiceUnavailable` for what may be mended meanwhile.
  */
-export function createOpenSession({ sts, buckets, defaults }: SessionOptions): OpenSession {
+export function createOpenSession({ buckets, defaults, ...options }: SessionOptions): OpenSession {
   return async (settings, signal) => {
-    const { region, ...identity } = await openAccount(sts, settings.region, signal);
+    const { region, ...identity } = await openAccount(options, settings.region, signal);
     const roleArn = resolveRole(settings.role ?? defaults.role, identity);
     const { accountId } = identity;
     const wanted = settings.bucket ?? defaults.bucket;
@@ -40,7 +45,7 @@ export interface Account extends CallerIdentity {
 
 /** Where the credentials of this process work. @param region - default: that of the AWS configuration. @throws SluiceError as {@link createOpenSession}. */
 export async function openAccount(
-  sts: StsApi,
+  { sts, knowsRegion }: AccountOptions,
   region: string | undefined,
   signal: AbortSignal,
 ): Promise<Account> {
@@ -51,7 +56,27 @@ export async function openAccount(
       'No region is set for mode "sagemaker": set session.region, AWS_REGION, or the region of the AWS profile',
     );
   }
-  return { region: chosen, ...(await identify(sts, chosen, signal)) };
+  try {
+    return { region: chosen, ...(await identify(sts, chosen, signal)) };
+  } catch (error) {
+    if (knowsRegion(chosen) || !isWithoutAddress(error, chosen)) throw error;
+    const todo =
+      region === undefined
+        ? 'correct AWS_REGION, or the region of the AWS profile'
+        : 'correct the region that was set (session.region of the pipeline file, --region of a sweep)';
+    throw new SluiceError(
+      'InvalidInput',
+      `There seems to be no region ${quote(chosen)}: Sluice does not know it, and AWS has no address there; ${todo}`,
+      { cause: error },
+    );
+  }
+}
+
+/** Whether the name of AWS's host in the region has no address. Of an endpoint of one's own, or a proxy, the region is no part. */
+function isWithoutAddress(error: unknown, region: string): boolean {
+  if (!(error instanceof SluiceError) || error.details.awsCode !== 'ENOTFOUND') return false;
+  const { hostname } = (error.cause ?? {}) as { hostname?: string };
+  return hostname?.split('.').includes(region) ?? false;
 }
 
 async function identify(sts: StsApi, region: string, signal: AbortSignal): Promise<CallerIdentity> {

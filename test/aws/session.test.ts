@@ -2,9 +2,11 @@ import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import type { BucketsApi } from '../../src/aws/buckets.ts';
+import { toSluiceError } from '../../src/aws/errors.ts';
 import { createOpenSession } from '../../src/aws/session.ts';
-import { createStsApi } from '../../src/aws/sts.ts';
+import { createStsApi, type StsApi } from '../../src/aws/sts.ts';
 import { SluiceError } from '../../src/core/errors.ts';
+import { knowsRegion } from '../../src/engines/sagemaker/images.ts';
 import { useAwsSettings, withoutAwsSettings } from '../support/aws-env.ts';
 import { openEmulator, type TestEmulator } from '../support/emulator.ts';
 import { failureOf, folderPerTest } from '../support/folders.ts';
@@ -50,12 +52,27 @@ afterEach(() => emulator.close());
 const open = (
   settings: Parameters<ReturnType<typeof createOpenSession>>[0] = {},
   defaults: Partial<{ role: string; bucket: string }> = {},
+  sts: StsApi = createStsApi(),
 ) =>
   createOpenSession({
-    sts: createStsApi(),
+    sts,
+    knowsRegion,
     buckets,
     defaults: { role: null, bucket: null, ...defaults },
   })(settings, new AbortController().signal);
+
+/** Where the resolver says that there is no such host, as Node's does. */
+const openWithoutAddress = (
+  settings: Parameters<typeof open>[0] = {},
+  hostOf = (region: string) => `sts.${region}.amazonaws.com`,
+) => {
+  const getCallerIdentity: StsApi['getCallerIdentity'] = (region) => {
+    const hostname = hostOf(region);
+    const error = new Error(`getaddrinfo ENOTFOUND ${hostname}`);
+    return Promise.reject(toSluiceError(Object.assign(error, { code: 'ENOTFOUND', hostname }), 'x'));
+  };
+  return open(settings, { role: 'Jobs' }, { ...createStsApi(), getCallerIdentity });
+};
 
 describe('a session', () => {
   it('is what the file says', async () => {
@@ -129,6 +146,19 @@ describe('a session is refused before anything runs', () => {
     expect(emulator.requests()).toEqual([]);
   });
 
+  it('in a region that nobody knows', async () => {
+    expect(await failureOf(openWithoutAddress({ region: 'eu-cental-1' }))).toMatchObject({
+      code: 'InvalidInput',
+      retryable: false,
+      message: expect.stringMatching(/no region "eu-cental-1".*correct .*session\.region/),
+    });
+    vi.stubEnv('AWS_REGION', 'eu-cental-1');
+    expect(await failureOf(openWithoutAddress())).toMatchObject({
+      code: 'InvalidInput',
+      message: expect.stringMatching(/no region "eu-cental-1".*correct AWS_REGION/),
+    });
+  });
+
   it('without credentials', async () => {
     vi.stubEnv('AWS_ACCESS_KEY_ID', undefined);
     vi.stubEnv('AWS_SECRET_ACCESS_KEY', undefined);
@@ -167,6 +197,21 @@ describe('a session is refused before anything runs', () => {
       code: 'InvalidInput',
       message: expect.stringMatching(/"abroad" is in eu-west-1, the session in us-east-1/),
     });
+  });
+});
+
+describe('a name without an address', () => {
+  it('of a region that is known is asked for again: the network may come back', async () => {
+    expect(await failureOf(openWithoutAddress({ region: 'eu-central-1' }))).toMatchObject({
+      code: 'ServiceUnavailable',
+      retryable: true,
+    });
+  });
+
+  it('that is the endpoint of somebody else says nothing of the region', async () => {
+    expect(
+      await failureOf(openWithoutAddress({ region: 'eu-cental-1' }, () => 'aws.example.org')),
+    ).toMatchObject({ code: 'ServiceUnavailable', retryable: true });
   });
 });
 

@@ -4,6 +4,7 @@ import { findBucket, openAccount, resolveRole, type Account } from '../../aws/se
 import { createStsApi } from '../../aws/sts.ts';
 import type { Config } from '../../config.ts';
 import { SluiceError, type ErrorCode } from '../../core/errors.ts';
+import { knowsRegion } from '../../engines/sagemaker/images.ts';
 import { lastLine, type Check } from './check.ts';
 
 const patienceMs = 30_000;
@@ -17,7 +18,7 @@ export async function checkAws(config: Config, asked: boolean): Promise<Check[]>
   const signal = AbortSignal.timeout(patienceMs);
   let account: Account;
   try {
-    account = await openAccount(createStsApi(), undefined, signal);
+    account = await openAccount({ sts: createStsApi(), knowsRegion }, undefined, signal);
   } catch (error) {
     const todo = adviceFor(error, { AccessDenied: credentials, InvalidInput: credentials });
     return [{ what: 'AWS identity', state: 'failure', said: lastLine(error), todo }];

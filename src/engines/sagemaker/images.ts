@@ -51,6 +51,9 @@ export function frameworkImageUri(
   return `${account}.dkr.ecr.${region}.${domains[prefix] ?? ''}/${framework.repository}:${tag}`;
 }
 
+/** Regions that AWS has opened since the list was made are not known. */
+export const knowsRegion = (region: string): boolean => Object.hasOwn(load().accounts, region);
+
 /** The framework whose image of AWS it is, in whatever region; null for other images. */
 export function frameworkOfAws(image: string): { name: string; version: string } | null {
   const [, repository, tag] = /^\d{12}\.dkr\.ecr(?:-fips)?\.[^/]+\/([^:@]+):([^@]+)$/.exec(image) ?? [];
