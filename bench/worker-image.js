@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { standInLabel } from '../scripts/testing/stand-in.js';
 import { docker } from './container-engine.js';
 import { seconds, spread, timed } from './measure.js';
 import { projectFolder, startTemporal } from './stack.js';
@@ -28,7 +29,7 @@ export async function workerImage(rounds) {
       {
         figure: 'images of the worker: jobs in containers or SageMaker, jobs as processes',
         aim: 'reported',
-        measured: (await Promise.all(images.map(size))).join(', '),
+        measured: `${(await Promise.all(images.map(size))).join(', ')}${await onStandIns()}`,
       },
       {
         figure: '`docker run` of them until the worker is ready (`/readyz`)',
@@ -44,6 +45,12 @@ export async function workerImage(rounds) {
 async function size(image) {
   const { stdout } = await docker('image', 'inspect', '--format', '{{.Size}}', image);
   return `${(Number(stdout) / 1e6).toFixed(0)} MB`;
+}
+
+/** The tests make bases of the official names where no registry is reached; what is built on them has their label. */
+async function onStandIns() {
+  const { stdout } = await docker('image', 'inspect', '--format', '{{json .Config.Labels}}', images[0]);
+  return JSON.parse(stdout)?.[standInLabel] === 'true' ? ', on stand-ins of the official base images' : '';
 }
 
 async function readyAfter(image, { address }, rounds) {

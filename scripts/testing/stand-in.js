@@ -14,7 +14,7 @@ import { step } from '../setup/progress.js';
  * options that mark it as one.
  * @typedef {{ tag: string, facts: unknown, make: (labels: Record<string, string>) => Promise<unknown> }} StandIn */
 
-const LABEL = 'sluice.stand-in';
+export const standInLabel = 'sluice.stand-in';
 const KEY_LABEL = 'sluice.stand-in.key';
 const PULL_SECONDS = 300;
 
@@ -33,7 +33,7 @@ export async function ensureImage(context, { tag, facts, make }) {
       if (there) context.say(`The engine has ${tag}${there.isStandIn ? ' (the stand-in)' : ''}`);
       return;
     }
-    await make({ [LABEL]: 'true', [KEY_LABEL]: key });
+    await make({ [standInLabel]: 'true', [KEY_LABEL]: key });
     context.say(`The engine has ${tag} (the stand-in, new)`);
   });
 }
@@ -50,7 +50,7 @@ async function inspect(tag) {
   }
   try {
     const labels = JSON.parse(await docker('image', 'inspect', '--format', '{{json .Config.Labels}}', tag));
-    return { isStandIn: labels?.[LABEL] === 'true', key: labels?.[KEY_LABEL] };
+    return { isStandIn: labels?.[standInLabel] === 'true', key: labels?.[KEY_LABEL] };
   } catch (error) {
     if (error instanceof CommandFailed) return undefined;
     throw error;
