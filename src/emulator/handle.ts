@@ -58,6 +58,7 @@ export async function handle(emulator: Emulator, request: Request): Promise<Answ
     input: progress.input,
     region: progress.signer?.region ?? '',
     accessKey: progress.signer?.accessKey ?? null,
+    userAgent: request.headers['user-agent'] ?? null,
     requestId: request.requestId,
     status: answer?.status ?? null,
     error: error && { code: error.code, message: error.message },

@@ -19,6 +19,8 @@ export interface RequestEntry extends Common {
   input: unknown;
   region: string;
   accessKey: string | null;
+  /** What the caller says that it is, its `AWS_SDK_UA_APP_ID` included: workers with the same credentials are told apart by it. */
+  userAgent: string | null;
   requestId: string;
   /** What was sent back. Null: nothing, the connection was dropped. */
   status: number | null;

@@ -34,6 +34,7 @@ const asked = (operation: string, name: string | null, seconds = 0, changes: obj
   input: {},
   region: 'us-east-1',
   accessKey: 'WORKER',
+  userAgent: 'aws-sdk-js/3 app/worker-1',
   requestId: `${seq}`,
   status: 200,
   error: null,
@@ -68,15 +69,20 @@ const evidence = (changes: Partial<Evidence> = {}): Evidence => ({
       `sluice/runs/small/${runId}/transform/batch.csv.out`,
     ],
     models: [{ key: 'model.tar.gz', damage: null }],
+    uploads: [
+      { key: `sluice/uploads/${'ab'.repeat(32)}`, sha256: 'ab'.repeat(32) },
+      { key: `sluice/code/${'cd'.repeat(32)}/source`, sha256: 'cd'.repeat(32) },
+    ],
     unfinished: [],
   },
   rates: {
     create: { perSecond: 1, burst: 1 },
     describe: { perSecond: 10, burst: 10 },
+    registry: { perSecond: 4, burst: 4 },
     others: { perSecond: 4, burst: 4 },
   },
   speed: 1,
-  workers: { atOnce: 1, inAll: 1 },
+  workers: ['worker-1', 'worker-2'],
   killed: new Set<string>(),
   operator: 'OPERATOR',
   sweeper: 'SWEEPER',
@@ -117,8 +123,13 @@ const reason = (words: string) => [...whole.slice(0, 2), became(train, 'Failed',
 const broke = reason('AlgorithmError: exit code: 1');
 const vanished = asked('DescribeTrainingJob', train, 1, { faults: ['vanish'] });
 const often = (operation: string, count: number, changes: object = {}) => ({
-  ledger: [...whole, ...Array.from({ length: count }, () => asked(operation, null, 1, changes))],
+  ledger: [...whole, ...times(operation, count, changes)],
 });
+const times = (operation: string, count: number, changes: object = {}) =>
+  Array.from({ length: count }, () => asked(operation, null, 1, changes));
+const another = { userAgent: 'aws-sdk-js/3 app/worker-2' };
+/** All that there were, one after the other. */
+const thirty = Array.from({ length: 30 }, (_, index) => `worker-${index + 1}`);
 
 describe('the auditor', () => {
   it('finds nothing wrong with a good run', () => {
@@ -163,6 +174,12 @@ describe('the auditor', () => {
       'a run that was reset while it was registered',
       { ...reset(), ledger: trainedBefore, packages: [{ group: 'small', version: 1, runId: oldRunId }] },
     ],
+    [
+      'two workers, each within its budget',
+      {
+        ledger: [...whole, ...times('DescribeTrainingJob', 70), ...times('DescribeTrainingJob', 70, another)],
+      },
+    ],
     ['a sweep that reads lists', often('ListTrainingJobs', 5, { accessKey: 'SWEEPER' })],
     ['being told that a run was accepted', { notifications: [told(null), told(null)] }],
     [
@@ -202,6 +219,10 @@ describe('the auditor', () => {
     ['I4', failed('QualityGateRejected')],
     ['I4', failed('QualityGateUndecidable')],
     ['I5', storage({ models: [{ key: 'm', damage: 'unexpected end of file' }] })],
+    [
+      'I5: sluice/uploads/abab',
+      storage({ uploads: [{ ...evidence().storage.uploads[0]!, sha256: 'ef'.repeat(32) }] }),
+    ],
     ['I5', storage({ unfinished })],
     ['I5', { ...storage({ unfinished }), killed: new Set(['worker-2']) }],
     ['I5', { ...storage({ unfinished: [{ ...unfinished[0]!, by: null }] }), killed: new Set(['worker-1']) }],
@@ -219,7 +240,11 @@ describe('the auditor', () => {
     ['I8', changed({ replayProblem: 'no such timer' })],
     ['I9', often('CreateTrainingJob', 8)],
     ['I9', often('DescribeTrainingJob', 71)],
+    ['I9', { ...often('DescribeTrainingJob', 71), workers: thirty }],
     ['I9', often('CreateModel', 29)],
+    ['I9', often('StopTrainingJob', 29)],
+    ['I9: somebody asked', often('DescribeTrainingJob', 1, { userAgent: null })],
+    ['I9: worker-3 asked', often('DescribeTrainingJob', 1, { userAgent: 'app/worker-3' })],
     ['I9', often('ListTrainingJobs', 1)],
   ])('says %s of %j', (problem, changes) => {
     expect(audit(evidence(changes)).join('\n')).toContain(problem);

@@ -19,11 +19,13 @@ export interface Chaos {
   counts: { killed: number; terminated: number; paused: number; storms: number };
   /** All that there were. */
   workers: Running[];
-  /** Those that were ended by SIGKILL, by the name that they give to S3. */
+  /** What each is called when it asks AWS for something. */
+  names: Map<Running, string>;
+  /** Those that were ended by SIGKILL, by that name. */
   killed: Set<string>;
 }
 
-export const workersAtOnce = 2;
+const workersAtOnce = 2;
 /** Longer than the 30 s after which a watcher that is not heard of is replaced. */
 const pauseMs = 36_000;
 
@@ -44,15 +46,15 @@ export async function makeChaos(stage: CloudStage, options: ChaosOptions): Promi
   const chaos: Chaos = {
     counts: { killed: 0, terminated: 0, paused: 0, storms: 0 },
     workers: [],
+    names: new Map(),
     killed: new Set(),
   };
-  const names = new Map<Running, string>();
   let count = 0;
   const start = async () => {
     const name = `worker-${(count += 1)}`;
     const worker = await stage.startWorker({ ...options.workerEnv, AWS_SDK_UA_APP_ID: name });
     chaos.workers.push(worker);
-    names.set(worker, name);
+    chaos.names.set(worker, name);
     return worker;
   };
   const slots = await Promise.all(Array.from({ length: workersAtOnce }, start));
@@ -61,7 +63,7 @@ export async function makeChaos(stage: CloudStage, options: ChaosOptions): Promi
 
   const end = async (slot: number, how: 'kill' | 'stop') => {
     const worker = slots[slot]!;
-    if (how === 'kill') chaos.killed.add(names.get(worker)!);
+    if (how === 'kill') chaos.killed.add(chaos.names.get(worker)!);
     await worker[how]();
     chaos.counts[how === 'kill' ? 'killed' : 'terminated'] += 1;
     if (random() < 0.4) await sleep(random() * 2000);

@@ -12,6 +12,7 @@ import type { RunReport } from '../../src/core/run.ts';
 import { bucketName, type CloudStage } from '../support/cloud-stage.ts';
 import type { AuditedRun, Evidence } from './evidence.ts';
 import type { PlannedRun } from './plan.ts';
+import { rehash } from './uploads.ts';
 
 export interface StartedRun {
   planned: PlannedRun;
@@ -87,11 +88,14 @@ export async function lookAtStorage(
   needed: readonly string[],
   senders: ReadonlyMap<string, string>,
 ): Promise<Evidence['storage']> {
-  const keys = (await s3.keys(bucketName)).filter((key) => key.startsWith('sluice/runs/'));
+  const all = await s3.keys(bucketName);
+  const uploads = await rehash(join(s3.folder, bucketName), all);
+  const keys = all.filter((key) => key.startsWith('sluice/runs/'));
   const models: { key: string; damage: string | null }[] = [];
   for (const key of keys.filter((one) => one.endsWith('/model/model.tar.gz')))
     models.push({ key, damage: await damageOf(join(s3.folder, bucketName, key), needed) });
-  return { keys, models, unfinished: await unfinishedUploads(join(s3.folder, bucketName), senders) };
+  const unfinished = await unfinishedUploads(join(s3.folder, bucketName), senders);
+  return { keys, models, uploads, unfinished };
 }
 
 /** Opens an archive to its end. */

@@ -14,6 +14,8 @@ export interface Evidence {
     keys: readonly string[];
     /** Models that were opened: the key, and why it could not be read to its end, if so. */
     models: readonly { key: string; damage: string | null }[];
+    /** What was stored under the hash of its content: where, with that hash, and the hash of what lies there. */
+    uploads: readonly { key: string; sha256: string }[];
     /** Multipart uploads that were neither completed nor aborted, and the worker that sent their parts, if one did. */
     unfinished: readonly { key: string; parts: number; by: string | null }[];
   };
@@ -21,8 +23,8 @@ export interface Evidence {
   rates: Readonly<Record<keyof typeof budgets, Rate>>;
   /** Seconds of SageMaker in a real one. */
   speed: number;
-  /** How many there were at one time, and in all: each begins with a bucket of its own. */
-  workers: { atOnce: number; inAll: number };
+  /** Names of all workers that there were, as they give them to AWS: each has buckets of its own. */
+  workers: readonly string[];
   /** Workers that were ended by SIGKILL: they could not tidy up. */
   killed: ReadonlySet<string>;
   /** The access key of who stopped jobs by hand. */
@@ -34,8 +36,9 @@ export interface Evidence {
 /** Which calls share a bucket. */
 export const budgets = {
   create: /^Create.*Job$/,
-  describe: /^Describe/,
-  others: /^(?!Create.*Job$)(?!Describe)(?!GetCallerIdentity)/,
+  describe: /^Describe.*Job$/,
+  registry: /Model/,
+  others: /^(?!(Create|Describe).*Job$)(?!.*Model)/,
 };
 
 export interface Rate {

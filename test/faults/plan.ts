@@ -103,6 +103,11 @@ export const steadyFaults: FaultInput[] = [
   { fault: 'not-yet', seconds: 50, probability: 0.04 },
   { fault: 'not-yet', seconds: 8, probability: 0.08 },
   { fault: 'not-yet', what: 'tags', seconds: 50, probability: 0.04 },
+  // Of the seldom ones, one for certain.
+  { fault: 'capacity', skip: 15, times: 1 },
+  { fault: 'internal-failure', skip: 20, times: 1 },
+  { fault: 'quota', skip: 25, times: 1 },
+  { fault: 'vanish', skip: 100, times: 1 },
 ];
 
 interface Draw {

@@ -10,12 +10,13 @@ import { startS3Proxy, type Fault, type SeenRequest } from '../support/s3-proxy.
 import { sleep } from '../support/until.ts';
 import { writeSmallRoot } from '../support/world.ts';
 import { audit } from './auditor.ts';
-import { makeChaos, workersAtOnce, type Chaos } from './chaos.ts';
+import { makeChaos, type Chaos } from './chaos.ts';
 import { interfere } from './interference.ts';
 import { lookAtRun, lookAtStorage, packagesIn, replay, type StartedRun } from './collect.ts';
 import type { Evidence } from './evidence.ts';
 import { jobLives } from './job-lives.ts';
-import { planFaults, type PlannedRun } from './plan.ts';
+import { missingIn } from './mixture.ts';
+import { planFaults, steadyFaults, type PlannedRun } from './plan.ts';
 import { startReceiver } from './receiver.ts';
 import { summaryOf } from './summary.ts';
 import { sweepAtTheEnd, sweeper, sweepMeanwhile } from './sweeps.ts';
@@ -35,6 +36,7 @@ const patienceMs = 35 * 60_000;
 const rates = {
   create: { perSecond: 1, burst: 1 },
   describe: { perSecond: 10, burst: 10 },
+  registry: { perSecond: 4, burst: 4 },
   others: { perSecond: 4, burst: 4 },
 };
 /** On average, or less: those that are rejected, broken or cancelled have no more. */
@@ -71,7 +73,12 @@ export async function runFaultSuite({ seed, runs, kills }: SuiteOptions): Promis
     const [started, chaos, sweeps] = await Promise.all([ending, making, sweeping]);
     await sweepAtTheEnd(stage, speed);
     const evidence = await collect(stage, started, chaos, { notifications: receiver.deliveries, senders });
-    const problems = [...audit(evidence), ...(await problemsInLedger(evidence.ledger))];
+    const { ledger } = evidence;
+    const problems = [
+      ...audit(evidence),
+      ...(await problemsInLedger(ledger)),
+      ...missingIn({ kills, counts: chaos.counts, faults: steadyFaults, ledger }),
+    ];
     console.log(
       summaryOf({
         ...{ seed, evidence, planned: plan.runs, s3: proxy.met().faults },
@@ -174,7 +181,7 @@ function faultsOfS3(seed: number, senders: Map<string, string>): (seen: SeenRequ
 async function collect(
   stage: CloudStage,
   started: readonly StartedRun[],
-  { workers, killed }: Chaos,
+  { names, killed }: Chaos,
   { notifications, senders }: Pick<Evidence, 'notifications'> & { senders: ReadonlyMap<string, string> },
 ): Promise<Evidence> {
   const { clock, ledger } = stage.emulator.emulator;
@@ -194,8 +201,7 @@ async function collect(
     ),
     notifications,
     storage: await lookAtStorage(stage, ['model.joblib', 'code/inference.py'], senders),
-    ...{ rates, speed, operator, sweeper, killed },
-    workers: { atOnce: workersAtOnce, inAll: workers.length },
+    ...{ rates, speed, operator, sweeper, killed, workers: [...names.values()] },
   };
 }
 

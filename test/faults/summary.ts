@@ -26,7 +26,7 @@ export function summaryOf({ seed, evidence, planned, chaos, s3 }: Facts): string
     `seed ${seed}: ${planned.length} runs (${listed(counted(planned.map(({ sort }) => sort)))})`,
     `  came to ${listed(counted(ends))}`,
     `  ${jobs.length} jobs, ${packages.length} versions, ${notifications.length} deliveries, ${requests.length} calls`,
-    `  ${workers.inAll} workers: ${listed(chaos)}`,
+    `  ${workers.length} workers: ${listed(chaos)}`,
     `  faults: ${listed(faults)}`,
     '',
   ].join('\n');
