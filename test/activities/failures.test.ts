@@ -2,6 +2,7 @@ import { ActivityCancellationDetails, ApplicationFailure, CancelledFailure } fro
 import { MockActivityEnvironment } from '@temporalio/testing';
 import { describe, expect, it } from 'vitest';
 import { translateFailures } from '../../src/activities/failures.ts';
+import { toSluiceError } from '../../src/aws/errors.ts';
 import { SluiceError } from '../../src/core/errors.ts';
 
 type Info = ConstructorParameters<typeof MockActivityEnvironment>[0];
@@ -32,6 +33,25 @@ describe('an activity that was asked to end', () => {
   it('is tried again if only its worker ends', async () => {
     const failure = await endOf(broken, { cancel: { workerShutdown: true } });
     expect(failure).toMatchObject({ type: 'EngineUnavailable', nonRetryable: false });
+  });
+});
+
+describe('an error that says how long to wait', () => {
+  it('is tried again after that time, whatever the retry policy has', async () => {
+    const thrown = Object.assign(new Error('it is expired'), {
+      name: 'ExpiredTokenException',
+      $metadata: {},
+    });
+    const expired = toSluiceError(thrown, 'GetCallerIdentity');
+    expect(await endOf(expired)).toMatchObject({
+      type: 'CredentialsExpired',
+      nonRetryable: false,
+      nextRetryDelay: 20_000,
+    });
+    expect(await endOf(new SluiceError('Throttled', 'AWS takes no more calls'))).toMatchObject({
+      nonRetryable: false,
+      nextRetryDelay: undefined,
+    });
   });
 });
 

@@ -21,6 +21,8 @@ export interface Behaviour {
   ends?: 'succeeded' | 'failed' | 'stopped';
   /** Of the step's jobs the first so many fail; those after them succeed. */
   firstFail?: number;
+  /** So many of the step's jobs are refused before one is made, for want of quota. */
+  firstRefused?: number;
   /** The code of a job that failed. */
   code?: JobFailureCode;
   /** What evaluate writes into its report. */
@@ -31,7 +33,7 @@ interface FakeJob {
   request: JobRequest;
   startedAt: number;
   stopAskedAt: number | null;
-  behaviour: Required<Omit<Behaviour, 'report' | 'firstFail'>>;
+  behaviour: Required<Omit<Behaviour, 'report' | 'firstFail' | 'firstRefused'>>;
 }
 
 export interface FakeEngine extends Engine {
@@ -80,10 +82,13 @@ export function createFakeEngine(): FakeEngine {
         throw new SluiceError('SpecMismatch', `${name} was made from another request`);
       }
       if (!existing) {
-        const behaviour = behaviours.get(request.tags['sluice:step'] ?? '') ?? {};
-        const earlier = [...jobs.values()].filter(
-          ({ request: { tags } }) => tags['sluice:step'] === request.tags['sluice:step'],
-        );
+        const step = request.tags['sluice:step'] ?? '';
+        const { firstRefused = 0, ...behaviour } = behaviours.get(step) ?? {};
+        const earlier = [...jobs.values()].filter(({ request: { tags } }) => tags['sluice:step'] === step);
+        if (firstRefused > 0) {
+          behaviours.set(step, { ...behaviour, firstRefused: firstRefused - 1 });
+          throw new SluiceError('QuotaExceeded', `${name}: the quota is used up`);
+        }
         const fails = earlier.length < (behaviour.firstFail ?? 0);
         starts.push(name);
         jobs.set(name, {

@@ -523,6 +523,21 @@ describe('a job that fails for want of machines', () => {
     expect(report.steps.find(({ name }) => name === 'train')?.jobName).toBe(names[2]);
   });
 
+  it('is asked for again where the quota was used up, each time after the pause that the file says', async () => {
+    engine.behave('train', { firstRefused: 2 });
+    const quota = { script: 'train.py', jobRetries: { quota: 2, delaySeconds: 2 } };
+    const handle = await start({ pipeline: smallPipeline({}, { train: quota }) });
+    expect(((await handle.result()) as RunReport).outcome).toBe('accepted');
+    expect(engine.starts.filter((name) => name.includes('-train-'))).toEqual([
+      expect.stringMatching(/-train-\w+-3$/),
+    ]);
+    const { events } = await handle.fetchHistory();
+    const waits = (events ?? []).flatMap(({ timerStartedEventAttributes: timer }) =>
+      timer ? [Number(timer.startToFireTimeout?.seconds)] : [],
+    );
+    expect(waits).toEqual([2, 2]);
+  });
+
   it('is followed by no more than the file allows', async () => {
     engine.behave('train', { ends: 'failed', code: 'CapacityUnavailable' });
     const failure = await failureOf(await start({ pipeline: smallPipeline({}, { train }) }));
