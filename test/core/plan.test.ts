@@ -183,6 +183,9 @@ describe('training', () => {
 
 describe('the requests of a pipeline on SageMaker with every setting', () => {
   const roleArn = 'arn:aws:iam::123456789012:role/service-role/Jobs';
+  const sklearn = '141502667606.dkr.ecr.eu-west-1.amazonaws.com/sagemaker-scikit-learn:1.2-1-cpu-py3';
+  const own = '123456789012.dkr.ecr.eu-west-1.amazonaws.com/team/trees:3';
+  /** No value is a default, or that of another step: what lands at the wrong place is seen. */
   const online: places.StepPlan = {
     ...planOf(
       smallPipeline(
@@ -196,31 +199,63 @@ describe('the requests of a pipeline on SageMaker with every setting', () => {
           preprocess: {
             script: 'preprocess.py',
             input: 'data.csv',
-            outputs: ['train', 'test'],
+            outputs: ['train', 'validation', 'test', 'extra'],
             instanceType: 'ml.m5.large',
             instanceCount: 2,
             volumeSizeGb: 50,
             networkIsolation: true,
             dataDistribution: 'ShardedByS3Key',
-            environment: { LEVEL: 'high' },
+            environment: { OF: 'preprocess' },
             arguments: ['--fast'],
             maxRuntimeSeconds: 600,
           },
           train: {
             script: 'train.py',
+            image: own,
+            channels: ['validation', 'train'],
             hyperparameters: { depth: 3, name: 'a b' },
+            instanceType: 'ml.c5.2xlarge',
+            instanceCount: 3,
+            volumeSizeGb: 60,
+            networkIsolation: true,
+            dataDistribution: 'ShardedByS3Key',
+            environment: { OF: 'train' },
             spot: { maxWaitSeconds: 7200 },
             maxRuntimeSeconds: 3600,
             retryAttempts: 2,
             metricDefinitions: [{ name: 'validation:mse', regex: 'mse=([0-9.]+)' }],
           },
+          evaluate: {
+            entrypoint: ['/bin/evaluate', '--all'],
+            arguments: ['--report', 'evaluation.json'],
+            report: 'evaluation.json',
+            inputs: ['extra', 'test'],
+            instanceType: 'ml.r5.large',
+            instanceCount: 4,
+            volumeSizeGb: 70,
+            networkIsolation: true,
+            dataDistribution: 'ShardedByS3Key',
+            environment: { OF: 'evaluate' },
+            maxRuntimeSeconds: 900,
+          },
+          createModel: {
+            script: 'inference.py',
+            environment: { OF: 'model' },
+            networkIsolation: true,
+          },
           transform: {
             input: 'batch.csv',
+            contentType: 'application/jsonlines',
             splitType: 'Line',
             accept: 'text/csv',
+            assembleWith: 'Line',
             maxPayloadMb: 6,
             maxConcurrentTransforms: 4,
             strategy: 'MultiRecord',
+            instanceType: 'ml.c5.xlarge',
+            instanceCount: 5,
+            environment: { OF: 'transform' },
+            maxRuntimeSeconds: 1200,
           },
         },
       ),
@@ -230,8 +265,8 @@ describe('the requests of a pipeline on SageMaker with every setting', () => {
       codeArchiveUri: 's3://bucket/sluice/code/c0de/sourcedir.tar.gz',
       inputUri: 's3://bucket/data/abalone.csv',
       batchUri: 's3://bucket/data/batch.csv',
-      images: { preprocess: 'aws/sklearn:1.2-1', train: 'aws/sklearn:1.2-1', evaluate: 'aws/sklearn:1.2-1' },
-      servingImages: { sagemaker: 'aws/sklearn:1.2-1' },
+      images: { preprocess: sklearn, train: own, evaluate: sklearn },
+      servingImages: { sagemaker: own },
       runUri: 's3://bucket/sluice/runs/small/run-1',
     },
     session: { region: 'eu-west-1', accountId: '123456789012', roleArn, bucket: 'bucket', prefix: 'sluice' },
@@ -259,6 +294,16 @@ describe('the requests of a pipeline on SageMaker with every setting', () => {
     await expect(text).toMatchFileSnapshot(name);
     const schema = step === 'createModel' ? modelBody : jobRequest;
     expect(schema.parse(requests[step])).toEqual(requests[step]);
+  });
+
+  it('have no checkpoints of spot training where the file wants none', () => {
+    const spot = { maxWaitSeconds: 90_000, checkpoints: false };
+    const { body } = plan.trainJob(small({ train: { script: 'train.py', spot } }));
+    expect(body).toMatchObject({
+      EnableManagedSpotTraining: true,
+      StoppingCondition: { MaxWaitTimeInSeconds: 90_000 },
+    });
+    expect(body).not.toHaveProperty('CheckpointConfig');
   });
 });
 

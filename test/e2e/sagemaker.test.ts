@@ -192,6 +192,22 @@ describeS3('a run in mode "sagemaker"', () => {
     expect(jobsMade(handle)).toBe(0);
   });
 
+  it('may have an image of its own, of ECR only', async () => {
+    const image = '123456789012.dkr.ecr.us-east-1.amazonaws.com/team/trees:3';
+    const train = (own: string) => ({ train: { script: 'train.py', image: own } });
+    const handle = await start({}, train(image));
+    expect(await handle.result()).toMatchObject({ outcome: 'accepted' });
+    const { input } = stage.emulator.requests('CreateTrainingJob').at(-1)!;
+    expect(input).toMatchObject({ AlgorithmSpecification: { TrainingImage: image } });
+
+    const other = await start({}, train('docker.io/team/trees:3'));
+    expect(await failureOf(other.result())).toMatchObject({
+      type: 'Unsupported',
+      message: expect.stringContaining('docker.io/team/trees:3') as string,
+    });
+    expect(jobsMade(other)).toBe(0);
+  });
+
   it('may have a step on this machine, which has its data from S3 and puts its own there', async () => {
     const script = `import json, pathlib
 rows = pathlib.Path('/opt/ml/processing/input/test/test.csv').read_text().splitlines()
