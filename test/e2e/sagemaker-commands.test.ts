@@ -56,6 +56,12 @@ describeS3('the commands about a run in mode "sagemaker"', () => {
   const stepOf = (finished: Finished, step: string) =>
     bodyOf(finished).steps.find(({ name }) => name === step);
 
+  /** What the Web UI shows of a run, as Markdown. */
+  const detailsOf = async (id: string) => {
+    const handle = stage.client.workflow.getHandle(id);
+    return (await handle.query<{ currentDetails: string }>('__temporal_workflow_metadata')).currentDetails;
+  };
+
   it('show of each job its ARN, its page in the console, what it did, and what spot instances saved', async () => {
     await script({ runningSeconds: 1000 });
     const ended = await run('shown-1', { train: spot }, '--json');
@@ -79,6 +85,11 @@ describeS3('the commands about a run in mode "sagemaker"', () => {
     const status = await command('status', 'shown-1');
     expect(status.stdout).toMatch(/✓ train +succeeded +sagemaker +[\d.]+ s +\d+ s billed of \d+ s/);
     expect(status.stdout).toContain(consoleUrl);
+    const jobs = await detailsOf('shown-1');
+    expect(jobs).toContain(
+      `- train: [\`${train?.jobName}\`](${consoleUrl}), Completed, ${saved}, \`${arn}\``,
+    );
+    expect(jobs).toContain('| train | ✓ succeeded | sagemaker |');
   });
 
   it('show what SageMaker says of a job that is under way, and of one that was stopped', async () => {
@@ -92,7 +103,14 @@ describeS3('the commands about a run in mode "sagemaker"', () => {
     });
     const look = async () => stepOf(await command('status', 'shown-2', '--json'), 'train')?.remote;
     await until(async () => (await look())?.secondaryStatus === 'Training');
-    expect((await look())?.arn).toMatch(/:training-job\/small-train-/);
+    const arn = (await look())?.arn;
+    expect(arn).toMatch(/:training-job\/small-train-/);
+    const underWay = await detailsOf('shown-2');
+    expect(underWay).toContain('| train | ▶ running | sagemaker |');
+    expect(underWay).toMatch(
+      /^- train: \[`small-train-\w+`\]\(https:\S+#\/jobs\/small-train-\w+\), `arn:\S+`$/m,
+    );
+    expect(underWay).toContain(`\`${arn}\``);
     expect((await command('status', 'shown-2')).stdout).toMatch(
       /▶ train +running +sagemaker +\d+ s +training$/m,
     );
@@ -100,6 +118,7 @@ describeS3('the commands about a run in mode "sagemaker"', () => {
     const stopped = await look();
     expect(stopped).toMatchObject({ status: 'Stopped', secondaryStatus: 'Stopped' });
     expect(stopped?.billableSeconds).toBeGreaterThan(0);
+    expect(await detailsOf('shown-2')).toContain(`Stopped, ${stopped?.billableSeconds} s billed, \`${arn}\``);
   });
 
   it('have the logs of its jobs from CloudWatch, page by page, and of one step', async () => {

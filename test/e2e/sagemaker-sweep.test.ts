@@ -1,15 +1,19 @@
 import { randomUUID } from 'node:crypto';
+import { readFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
 import { afterAll, beforeAll, beforeEach, expect, it } from 'vitest';
+import { projectFolder } from '../../src/config.ts';
 import { createSageMakerApi } from '../../src/aws/sagemaker.ts';
 import type { SweepReport } from '../../src/core/sweep.ts';
 import { tagListOf } from '../../src/core/tags.ts';
 import { trainingJob } from '../emulator/client.ts';
 import { useAwsSettings, withoutAwsSettings } from '../support/aws-env.ts';
 import { openCloudStage, smallScript, type CloudStage } from '../support/cloud-stage.ts';
-import { sluice } from '../support/commands.ts';
+import { command, sluice } from '../support/commands.ts';
 import { folderPerTest } from '../support/folders.ts';
 import { smallPipeline } from '../support/pipelines.ts';
 import { describeS3 } from '../support/s3-server.ts';
+import { temporalCli } from '../support/toolchain.ts';
 import { until } from '../support/until.ts';
 import { writeSmallRoot } from '../support/world.ts';
 
@@ -20,6 +24,12 @@ interface Owner {
   runId: string;
   namespace?: string;
 }
+
+/** The command of docs/sagemaker-mode.md. */
+const documentedSchedule = () => {
+  const docs = readFileSync(join(projectFolder, 'docs', 'sagemaker-mode.md'), 'utf8');
+  return /```sh\n(temporal schedule create [^`]*)```/.exec(docs)?.[1] ?? '';
+};
 
 describeS3('sluice sweep', () => {
   let stage: CloudStage;
@@ -66,6 +76,13 @@ describeS3('sluice sweep', () => {
     const job = trainingJob(name, { Tags, StoppingCondition });
     await createSageMakerApi('us-east-1').call('CreateTrainingJob', job);
     await until(() => statusOf(name) === 'Training');
+  };
+
+  /** With the Temporal CLI as `temporal`. */
+  const ok = async (program: string, args: string[]) => {
+    const PATH = `${dirname(temporalCli())}:${process.env.PATH}`;
+    const ended = await command(program, args, { ...stage.env, PATH });
+    expect(ended.code, ended.stderr).toBe(0);
   };
 
   it('stops what closed runs left behind, and nothing else', async () => {
@@ -142,7 +159,7 @@ describeS3('sluice sweep', () => {
     expect(stage.emulator.requests('ListTrainingJobs').length - lists).toBe(2);
   });
 
-  it('finds the job of a run whose worker died and that was terminated; so does the workflow of the same name', async () => {
+  it('finds the job of a run whose worker died and that was terminated; so do the workflow of the same name, and the schedule of the docs', async () => {
     const { jobs = [] } = await smallScript(6);
     const long = { job: 'small-train-*', life: { runningSeconds: 10_000_000 } };
     stage.emulator.emulator.setScript({ jobs: [long, ...jobs] });
@@ -165,7 +182,7 @@ describeS3('sluice sweep', () => {
     expect(statusOf(first)).toBe('Stopped');
 
     const second = await leaveJob('left-2');
-    await stage.startWorker();
+    const worker = await stage.startWorker();
     const handle = await stage.client.workflow.start('sweep', {
       taskQueue: 'sluice',
       workflowId: 'sweep-1',
@@ -180,5 +197,19 @@ describeS3('sluice sweep', () => {
       args: [{ dryrun: true }],
     });
     await expect(wrong).rejects.toMatchObject({ cause: { type: 'InvalidInput' } });
+
+    await worker.stop();
+    const third = await leaveJob('left-3');
+    await stage.startWorker();
+    await ok('sh', ['-c', documentedSchedule()]);
+    await ok('temporal', ['schedule', 'trigger', '--schedule-id', 'sluice-sweep']);
+    const schedule = stage.client.schedule.getHandle('sluice-sweep');
+    await until(async () => (await schedule.describe()).info.recentActions.length > 0);
+    const { info } = await schedule.describe();
+    const { workflowId } = info.recentActions[0]!.action.workflow;
+    expect(workflowId).toMatch(/^sluice-sweep-/);
+    expect(await stage.client.workflow.getHandle(workflowId).result()).toMatchObject({
+      jobs: [{ name: third, action: 'stopped', status: 'Stopped' }],
+    });
   });
 });
