@@ -1,3 +1,4 @@
+import { readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { afterEach, beforeEach, expect, it } from 'vitest';
 import { describeAwsClients, runAwsClient, type Ended } from '../support/aws-clients.ts';
@@ -7,6 +8,9 @@ import { model, modelPackage, processingJob, trainingJob, transformJob } from '.
 
 const program = fileURLToPath(new URL('programs/with_boto3.py', import.meta.url));
 const job = trainingJob('boto-1', { Tags: [{ Key: 'owner', Value: 'me' }] });
+/** A request that Sluice makes, by its file below `test`. */
+const golden = (path: string) =>
+  JSON.parse(readFileSync(new URL(`../${path}.json`, import.meta.url), 'utf8')) as object;
 const arn = (rest: string) => `arn:aws:sagemaker:us-east-1:123456789012:${rest}`;
 
 let emulator: TestEmulator;
@@ -85,6 +89,18 @@ describeAwsClients('validateWithBotocore', () => {
       { operation: 'CreateTransformJob', input: transformJob('t') },
       { operation: 'CreateModel', input: model('m') },
       { operation: 'CreateModelPackage', input: modelPackage() },
+    ]);
+    expect(problems).toEqual([]);
+  });
+
+  it('has nothing against the requests with every setting', async () => {
+    const problems = await validateWithBotocore([
+      ...['preprocess', 'train', 'evaluate', 'transform'].map(
+        (step) => golden(`engines/sagemaker/fixtures/create-${step}`) as { operation: string; input: object },
+      ),
+      { operation: 'CreateModel', input: { ModelName: 'm', ...golden('core/fixtures/online-createModel') } },
+      { operation: 'CreateModelPackageGroup', input: golden('registry/fixtures/create-group') },
+      { operation: 'CreateModelPackage', input: golden('registry/fixtures/create-package') },
     ]);
     expect(problems).toEqual([]);
   });

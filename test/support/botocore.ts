@@ -34,12 +34,12 @@ export async function validateWithBotocore(requests: readonly SentRequest[]): Pr
 }
 
 /**
- * What botocore has against the requests of a ledger that were carried out: what Sluice sent, as it sent it. How many there were is
- * printed. Nothing where AWS's own clients are not, which `aws-clients.ts` has printed, or fails for where CI promises them.
+ * What botocore has against the requests of a ledger, those that the emulator refused as well: what Sluice sent, as it sent it. How
+ * many there were is printed. Nothing where AWS's own clients are not, which `aws-clients.ts` has printed, or fails for where CI promises them.
  */
 export async function problemsInLedger(entries: readonly Entry[]): Promise<string[]> {
   if (whyNoAwsClients !== undefined) return [];
-  const sent = entries.filter((entry) => entry.event === 'request').filter(({ committed }) => committed);
+  const sent = entries.filter((entry) => entry.event === 'request');
   const problems = await validateWithBotocore(sent);
   const operations = new Set(sent.map(({ operation }) => operation)).size;
   console.log(

@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest';
-import { createBudget } from '../../../src/engines/sagemaker/budget.ts';
+import { createBudget, createBudgets } from '../../../src/engines/sagemaker/budget.ts';
 import { createTestClock } from '../../support/test-clock.ts';
 
 it.each([
@@ -23,3 +23,12 @@ it.each([
     expect(isTaken).toBe(true);
   },
 );
+
+it('an account has one budget in a region, whoever asks, and another one elsewhere', () => {
+  const budgetOf = createBudgets(createTestClock());
+  const bucketOf = (accountId: string, region: string) => budgetOf(accountId, region).of('CreateTrainingJob');
+  const first = bucketOf('123456789012', 'eu-west-1');
+  expect(bucketOf('123456789012', 'eu-west-1')).toBe(first);
+  expect(bucketOf('123456789012', 'us-east-1')).not.toBe(first);
+  expect(bucketOf('210987654321', 'eu-west-1')).not.toBe(first);
+});
