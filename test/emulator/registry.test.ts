@@ -93,6 +93,21 @@ describe('model packages', () => {
     expect(await refusal('DescribeModelPackageGroup', group)).toBe('ValidationException');
   });
 
+  it('are of groups that are listed', async () => {
+    await makeGroup('shells');
+    const { ModelPackageGroupSummaryList: groups } = await call('ListModelPackageGroups', {
+      SortBy: 'Name',
+      SortOrder: 'Descending',
+    });
+    expect(groups).toMatchObject([
+      { ModelPackageGroupName: 'shells', ModelPackageGroupArn: arn('model-package-group/shells') },
+      { ModelPackageGroupName: 'abalone', ModelPackageGroupStatus: 'Completed' },
+    ]);
+    expect(await call('ListModelPackageGroups', { NameContains: 'shell' })).toMatchObject({
+      ModelPackageGroupSummaryList: [{ ModelPackageGroupName: 'shells' }],
+    });
+  });
+
   it('can be what a model is made from', async () => {
     const ModelPackageName = await register();
     await call('CreateModel', model('m', { PrimaryContainer: { ModelPackageName } }));

@@ -2,7 +2,7 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { jobKinds, type JobKind } from '../../src/emulator/arn.ts';
 import type { Life } from '../../src/emulator/script.ts';
 import { openEmulator, type TestEmulator } from '../support/emulator.ts';
-import { ask, askRightly, jobs, model, trainingJob } from './client.ts';
+import { ask, askRightly, jobs, model } from './client.ts';
 
 let emulator: TestEmulator;
 beforeEach(async () => {
@@ -158,6 +158,14 @@ describe('a training job', () => {
     },
   );
 
+  it('is restarted after an interruption where the script says so', async () => {
+    live('*', { interruptions: [100], afterInterruption: 'Restarting' });
+    await createJob('Training', 'job-1', spot);
+    emulator.advance(3600);
+    expect(phases('job-1').slice(2, 5)).toEqual(['Interrupted', 'Restarting', 'Downloading']);
+    expect(await statusOf('Training', 'job-1')).toBe('Completed');
+  });
+
   it.each([
     ['while it waits for instances', { pendingSeconds: 5000 }, ['Pending', 'MaxWaitTimeExceeded']],
     [
@@ -198,13 +206,17 @@ describe('a training job', () => {
       'Failed',
     ]);
   });
-
-  it('can be deleted when it is over, and its name is free again', async () => {
-    await createJob('Training', 'job-1');
-    const name = { TrainingJobName: 'job-1' };
-    expect((await call('DeleteTrainingJob', name)).body.__type).toBe('ResourceInUse');
-    emulator.advance(3600);
-    expect((await call('DeleteTrainingJob', name)).status).toBe(200);
-    expect((await call('CreateTrainingJob', trainingJob('job-1'))).status).toBe(200);
-  });
 });
+
+it.each(['Processing', 'Training'] as const)(
+  'a %s job can be deleted when it is over, and its name is free again',
+  async (kind) => {
+    await createJob(kind, 'job-1');
+    const name = { [`${kind}JobName`]: 'job-1' };
+    expect((await call(`Delete${kind}Job`, name)).body.__type).toBe('ResourceInUse');
+    emulator.advance(3600);
+    expect((await call(`Delete${kind}Job`, name)).status).toBe(200);
+    expect((await call(`Describe${kind}Job`, name)).status).toBe(400);
+    expect((await createJob(kind, 'job-1')).status).toBe(200);
+  },
+);
