@@ -132,7 +132,8 @@ it('sluice dev on a terminal says what it serves, and ends at Ctrl-C', async () 
 });
 
 it('piped, sluice run writes plain lines', async () => {
-  const run = await root.sluice('run', root.pipeline());
+  // Long enough to be seen while it runs.
+  const run = await root.sluice('run', root.pipeline({ train: 'sleep 1' }));
   expect(run.code, run.stderr).toBe(0);
   expect(run.stdout + run.stderr).not.toMatch(/[\u0000-\u0009\u000b-\u001f]/);
   const lines = run.stderr.split('\n');
