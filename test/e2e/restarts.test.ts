@@ -1,6 +1,7 @@
 import type { RunReport } from '../../src/core/run.ts';
 import { ApplicationFailure, WorkflowFailedError } from '@temporalio/client';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { until } from '../support/until.ts';
 import { ancestorsOf, processesWith } from '../support/processes.ts';
 import { sleepers } from '../support/shell-jobs.ts';
 import type { Running } from '../support/stack.ts';
@@ -30,6 +31,9 @@ describe.skipIf(process.platform !== 'linux')('a run in mid-training', () => {
     expect((await sleepers(run.marker)).map(({ pid }) => pid)).toEqual(before);
     await stage.expectAccepted(run);
     const { workflowId } = run.handle;
+    // What a worker logs may come later than what the run tells.
+    const hasSaid = (what: string) => linesAbout(worker, workflowId).some(({ msg }) => msg === what);
+    await until(() => hasSaid('job adopted') && hasSaid('job created'));
     const lines = linesAbout(worker, workflowId);
     const training = lines.filter(({ step }) => step === 'train');
     expect(training.map(({ msg }) => msg)).toEqual(expect.arrayContaining(['job adopted']));
