@@ -123,8 +123,7 @@ async function bringTogether(
     if (siblings.length < 2 || container === undefined || other !== undefined) continue;
     if (given.some((folder) => folder.startsWith(`${parent}/`))) continue;
     const asides = new Map(siblings.map(({ output, aside }) => [posix.basename(output.folder), aside]));
-    for (const name of await makeFolders(container, parent, asides, making))
-      brought.add(asides.get(name) ?? '');
+    for (const aside of await makeFolders(container, parent, asides, making)) brought.add(aside);
   }
   return brought;
 }

@@ -6,6 +6,7 @@ import type { ModelBody } from '../../core/jobs.ts';
 import type { LocalEngine } from '../engine.ts';
 import { listJobs, removeJob, adopt, exists, jobFolder, type JobFolder } from '../local/job-folder.ts';
 import { isSupervised, requestStop } from '../local/liveness.ts';
+import { pollIntervalMs } from '../local/polling.ts';
 import { requestHash as hashOf } from '../local/request-hash.ts';
 import { createStarter } from '../local/supervisor.ts';
 import type { RegistryCredentials } from './registry-auth.ts';
@@ -105,7 +106,7 @@ export function createContainerEngine(options: ContainerEngineOptions): LocalEng
       return removeJob(jobsDir, name);
     },
 
-    pollIntervalMs: (elapsedMs) => Math.min(250, Math.max(5, Math.round(elapsedMs / 100))),
+    pollIntervalMs,
   };
 }
 

@@ -47,7 +47,7 @@ export async function makeOutput(output: ContainerOutput, aside: string, making:
 
 /**
  * Brings folders of a container that lie beside each other in one stream, because the engine starts a process for each stream.
- * @param asides - by the names of the folders. @returns the names of those with something in them. Of the others nothing is said:
+ * @param asides - by the names of the folders. @returns the asides of those with something in them. Of the others nothing is said:
  * in the stream a volume of the image, say, may look like an empty folder.
  */
 export async function makeFolders(
@@ -60,8 +60,9 @@ export async function makeFolders(
   const wants = (name: string) => name.includes('/') && asides.has(topOf(name));
   const place = (found: Found) => {
     const top = topOf(found.name);
-    made.add(top);
-    return placeEntry(found, join(asides.get(top) ?? '', found.name.slice(top.length + 1)), making);
+    const aside = asides.get(top) ?? '';
+    made.add(aside);
+    return placeEntry(found, join(aside, found.name.slice(top.length + 1)), making);
   };
   await eachEntry({ folder: parent, containers: [container] }, making, place, wants);
   return made;

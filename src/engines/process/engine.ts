@@ -18,6 +18,7 @@ import {
 } from '../local/job-folder.ts';
 import { isAlive, isSupervised, killOrphans, requestStop } from '../local/liveness.ts';
 import { readLogTail } from '../local/log-tail.ts';
+import { pollIntervalMs } from '../local/polling.ts';
 import { prepareJob } from './prepare.ts';
 import { requestHash } from '../local/request-hash.ts';
 import { checkRequest, type Frameworks } from './requirements.ts';
@@ -92,7 +93,7 @@ export function createProcessEngine(options: ProcessEngineOptions): LocalEngine 
 
     remove: (name) => removeJob(jobsDir, name),
 
-    pollIntervalMs: (elapsedMs) => Math.min(250, Math.max(5, Math.round(elapsedMs / 100))),
+    pollIntervalMs,
   };
 }
 
