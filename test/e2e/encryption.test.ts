@@ -10,6 +10,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { projectFolder, readConfig } from '../../src/config.ts';
 import { loadDataConverter } from '../../src/data-converter.ts';
 import { command, sluice } from '../support/commands.ts';
+import { payloadsOf } from '../support/payloads.ts';
 import { uniqueSeconds } from '../support/shell-jobs.ts';
 import { temporalCli } from '../support/toolchain.ts';
 import { startReceiver } from '../support/world.ts';
@@ -17,12 +18,6 @@ import { openTrainingStage, type TrainingStage } from '../support/training-stage
 
 const secret = 'PLAINTEXT-4711';
 const origin = 'https://ui.example';
-
-/** The bytes of every payload in a history as JSON. */
-const payloadsOf = (history: string) =>
-  [...history.matchAll(/"data": ?"([^"]*)"/g)]
-    .map(([, data = '']) => Buffer.from(data, 'base64').toString('latin1'))
-    .join('\n');
 
 describe.skipIf(process.platform !== 'linux')('a run with encrypted payloads', () => {
   let stage: TrainingStage;

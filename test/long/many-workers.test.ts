@@ -5,6 +5,7 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { Json } from '../../src/core/expressions.ts';
 import type { RunReport } from '../../src/core/run.ts';
 import { makeLedgerRoot, openFileLedger, type Ledger } from '../support/ledger.ts';
+import { payloadsOf } from '../support/payloads.ts';
 import { openStage, type Stage } from '../support/stage.ts';
 import { until } from '../support/until.ts';
 import { startReceiver } from '../support/world.ts';
@@ -37,10 +38,7 @@ const starts = async (step: string) =>
 /** All that the history of a run says, payloads included. */
 async function textOf(run: WorkflowHandleWithFirstExecutionRunId): Promise<string> {
   const history = JSON.stringify(await run.fetchHistory());
-  const payloads = [...history.matchAll(/"data":"([^"]*)"/g)].map(([, data = '']) =>
-    Buffer.from(data, 'base64'),
-  );
-  return [history, ...payloads.map((payload) => payload.toString())].join('\n');
+  return `${history}\n${payloadsOf(history)}`;
 }
 
 /** Every step of every run began once. */
