@@ -88,9 +88,10 @@ describeS3('the histories of test/workflows/replay.test.ts', () => {
   const training = async (train: Train, begin: (pipeline: Json) => Promise<WorkflowHandle> = start) => {
     const marker = uniqueSeconds(3600);
     const handle = await begin(shell.pipeline(train, marker));
-    const isTraining = async () => (await sleepers(marker)).length > 0;
-    await until(isTraining);
-    return { handle, isTraining, letGo: () => shell.letGo(marker) };
+    await until(async () => (await sleepers(marker)).length > 0);
+    const first = new Set((await sleepers(marker)).map(({ pid }) => pid));
+    const isOver = async () => !(await sleepers(marker)).some(({ pid }) => first.has(pid));
+    return { handle, isOver, letGo: () => shell.letGo(marker) };
   };
   const retrain = (
     id: string,
@@ -169,7 +170,7 @@ describeS3('the histories of test/workflows/replay.test.ts', () => {
       return closed(handle);
     },
     reset: async () => {
-      const { handle, isTraining, letGo } = await training('held');
+      const { handle, isOver, letGo } = await training('held');
       const { runId } = await handle.describe();
       const { events } = await handle.fetchHistory();
       await stage.client.workflowService.resetWorkflowExecution({
@@ -180,7 +181,8 @@ describeS3('the histories of test/workflows/replay.test.ts', () => {
         reason: 'a test',
         requestId: randomUUID(),
       });
-      await until(async () => !(await isTraining()));
+      // The training of the run that takes its place may be under way by then.
+      await until(isOver);
       await letGo();
       return closed(stage.client.workflow.getHandle(handle.workflowId));
     },

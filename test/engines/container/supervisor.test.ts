@@ -213,7 +213,7 @@ describe('a supervisor', () => {
   it('gives an engine up that stays away when the job is asked to stop', async () => {
     engine.add('one');
     await supervise({ constants: { PATIENCE_SECONDS: 1 } });
-    await isRunning();
+    await isListenedTo();
     await engine.close();
     await until(() => existsSync(join(job, 'engine-away')));
     await writeFile(join(job, 'stop'), '');
