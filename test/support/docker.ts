@@ -105,6 +105,16 @@ export async function removeContainers(label: string): Promise<void> {
   await Promise.all(removals);
 }
 
+/** Of a script in a shell: waits until {@link letGo}. */
+export const held = 'until [ -e /go ]; do sleep 0.05; done';
+
+/** Lets the script of a container go on that is {@link held}. */
+export async function letGo(container: string): Promise<void> {
+  const made = await dockerDo('POST', `/containers/${container}/exec`, { Cmd: ['sh', '-c', ': >/go'] });
+  const { Id } = made.json() as { Id: string };
+  await dockerDo('POST', `/exec/${Id}/start`, { Detach: true });
+}
+
 /** All that a container without a terminal wrote, standard output and standard error apart. */
 export async function containerLog(id: string): Promise<{ stdout: string; stderr: string }> {
   const { body } = await dockerDo('GET', `/containers/${id}/logs?stdout=1&stderr=1`);

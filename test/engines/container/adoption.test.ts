@@ -3,7 +3,7 @@ import { existsSync, readFileSync, readdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, it } from 'vitest';
 import type { ContainerClient } from '../../../src/engines/container/client.ts';
-import { describeDocker, dockerApi, dockerDo, baseImage } from '../../support/docker.ts';
+import { baseImage, describeDocker, dockerApi, dockerDo, held, letGo } from '../../support/docker.ts';
 import { seeded } from '../../support/random.ts';
 import { sleep, until } from '../../support/until.ts';
 import { count, createBench, docker, jobName, leftovers, ourContainers, shell } from './fixtures.ts';
@@ -102,7 +102,7 @@ describeDocker('the name of a container job', () => {
     const random = seeded(Date.now() % 100_000);
     const name = jobName('killed');
     const lines = Array.from({ length: 40 }, (_, index) => `line ${index}`);
-    const job = work(name, 'for i in $(seq 0 39); do echo line $i; sleep 0.1; done;');
+    const job = work(name, `for i in $(seq 0 39); do echo line $i; sleep 0.1; done; ${held};`);
     await bench.start(name, job);
     for (let kill = 0; kill < 6; kill += 1) {
       const one = kill % 2 === 0 ? bench : other;
@@ -112,6 +112,7 @@ describeDocker('the name of a container job', () => {
       expect(state).toMatchObject({ status: 'running', startedAt: expect.any(String) as string });
       await sleep(random() * 400);
     }
+    await letGo(name);
     expect(await bench.ended(name)).toMatchObject({ status: 'succeeded' });
     expectWhole(name);
     expect(bench.log(name).trim().split('\n')).toEqual(['started', ...lines, 'over']);
@@ -123,14 +124,19 @@ describeDocker('the name of a container job', () => {
     await bench.start(stop, shell('echo ready; sleep 300', { local: { stopGraceSeconds: 0.5 } }));
     await bench.start(
       limit,
-      shell('echo ready; sleep 300', { local: { maxRuntimeSeconds: 3, stopGraceSeconds: 0.5 } }),
+      shell('echo ready; sleep 300', { local: { maxRuntimeSeconds: 600, stopGraceSeconds: 0.5 } }),
     );
-    await bench.start(end, shell('echo ready; sleep 1; exit 7'));
+    await bench.start(end, shell(`echo ready; ${held}; exit 7`));
     for (const name of names) {
       await bench.says(name, 'ready');
       await bench.killSupervisor(name);
     }
     await bench.stop(stop);
+    // As if its time were over meanwhile.
+    const started = join(bench.jobsDir, limit, 'started.json');
+    const earlier = (_: string, at: string) => `"monotonic":${Number(at) - 600_000}`;
+    writeFileSync(started, readFileSync(started, 'utf8').replace(/"monotonic":(\d+)/, earlier));
+    await letGo(end);
     await until(() => docker('inspect', '-f', '{{.State.Status}}', end).trim() === 'exited');
     expect(await bench.ended(stop)).toMatchObject({ status: 'stopped' });
     expect(await bench.ended(end)).toMatchObject({ status: 'failed', exitCode: 7 });
@@ -178,11 +184,12 @@ describeDocker('the name of a container job', () => {
     'is interrupted by a machine that went down meanwhile, whatever its exit code: %d',
     async (code) => {
       const name = jobName(`rebooted-${code}`);
-      await bench.start(name, shell(`echo ready; sleep 1; exit ${code}`));
+      await bench.start(name, shell(`echo ready; ${held}; exit ${code}`));
       await bench.says(name, 'ready');
       await bench.killSupervisor(name);
       const started = join(bench.jobsDir, name, 'started.json');
       writeFileSync(started, readFileSync(started, 'utf8').replace(/"boot":"[^"]*"/, '"boot":"another"'));
+      await letGo(name);
       await until(() => docker('inspect', '-f', '{{.State.Status}}', name).trim() === 'exited');
       expect(await bench.ended(name)).toMatchObject({ status: 'failed', code: 'JobLost' });
     },
@@ -190,7 +197,7 @@ describeDocker('the name of a container job', () => {
 
   it('keeps its time by a clock that nobody sets', async () => {
     const name = jobName('clock');
-    await bench.start(name, shell('echo ready; sleep 2; echo over', { local: { maxRuntimeSeconds: 60 } }));
+    await bench.start(name, shell(`echo ready; ${held}; echo over`, { local: { maxRuntimeSeconds: 60 } }));
     await bench.says(name, 'ready');
     await bench.killSupervisor(name);
     const started = join(bench.jobsDir, name, 'started.json');
@@ -200,6 +207,7 @@ describeDocker('the name of a container job', () => {
       readFileSync(started, 'utf8').replace(/"startedAt":"[^"]*"/, `"startedAt":"${hoursAgo}"`),
     );
     expect(await bench.describe(name)).toMatchObject({ status: 'running', startedAt: hoursAgo });
+    await letGo(name);
     expect(await bench.ended(name)).toMatchObject({ status: 'succeeded' });
   });
 });

@@ -5,7 +5,7 @@ import { delimiter, join } from 'node:path';
 import { afterAll, beforeAll, expect, it, vi } from 'vitest';
 import type { ConnectionSettings } from '../../../src/engines/container/connection.ts';
 import { processesWith } from '../../support/processes.ts';
-import { describeDockerAnd } from '../../support/docker.ts';
+import { describeDockerAnd, held, letGo } from '../../support/docker.ts';
 import { until } from '../../support/until.ts';
 import { createBench, jobName, ourContainers, shell, writeFiles } from './fixtures.ts';
 import { startSshServer, type SshServer } from './ssh-server.ts';
@@ -34,11 +34,11 @@ async function expectWholeJob(what: string, host: string, connection: Partial<Co
   const out = join(bench.folder, 'out');
   const input = writeFiles(join(bench.folder, 'input'), { 'data.csv': '1,2,3\n' });
   const name = jobName(`${what}-whole`);
-  const script =
-    'echo ready; cp /opt/ml/processing/input/data/data.csv /opt/ml/processing/output/out/; sleep 2; echo over';
+  const script = `echo ready; cp /opt/ml/processing/input/data/data.csv /opt/ml/processing/output/out/; ${held}; echo over`;
   await bench.start(name, shell(script, { inputs: { data: input }, outputs: { out } }));
   await bench.says(name, 'ready');
   await bench.killSupervisor(name);
+  await letGo(name);
   expect(await bench.ended(name)).toMatchObject({ status: 'succeeded' });
   expect(readFileSync(join(out, 'data.csv'), 'utf8')).toBe('1,2,3\n');
   expect(bench.log(name)).toBe('ready\nover\n');
