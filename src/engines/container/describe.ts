@@ -29,7 +29,7 @@ export interface DescriberOptions {
  */
 export function createDescriber({ startSupervisor, conclusions, client }: DescriberOptions) {
   const describeUnsupervised = async (name: string, files: JobFolder, job: JobRequest): Promise<JobState> => {
-    if (exists(join(files.path, 'outcome.json'))) {
+    if (isOver(files)) {
       // Another worker may have been asked.
       if (exists(files.stop)) conclusions.giveUp(name);
       await conclusions.conclude(name, job, files);
@@ -49,10 +49,13 @@ export function createDescriber({ startSupervisor, conclusions, client }: Descri
     if (record === 'damaged') return lost(files, damagedReason);
     const ended = await readEnded(files, record.request);
     if (ended !== null) return ended;
-    if (await isSupervised(files)) return describeLive(files);
+    // The outcome is the last that a supervisor writes; nobody waits for its process to end.
+    if (!isOver(files) && (await isSupervised(files))) return describeLive(files);
     return describeUnsupervised(name, files, record.request);
   };
 }
+
+const isOver = (files: JobFolder) => exists(join(files.path, 'outcome.json'));
 
 async function readEnded(folder: JobFolder, request: JobRequest): Promise<JobState | null> {
   const text = await readUnlessMissing(folder.exit);

@@ -1,3 +1,5 @@
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import type { JobRequest, LocalOptions, ModelBody, TransformJob } from '../../core/jobs.ts';
 import type { FoundBatch, FoundInput } from '../local/inputs.ts';
 import {
@@ -26,8 +28,8 @@ export interface PlannedContainer {
   folders: readonly string[];
   /** With absolute targets. */
   inputs: readonly (FoundInput & { shard: Shard })[];
-  /** Whether the model is unpacked in it, and whether the program of the driver is. */
-  brings: 'model' | 'driver' | null;
+  /** Of a batch transform: a server has the model unpacked in it, a driver reads how to send the records. */
+  part: { kind: 'server' } | { kind: 'driver'; configFile: string; config: string } | null;
 }
 
 /** Which of the files, sorted by name, a host gets: those at `index`, `index + count`, … */
@@ -42,6 +44,8 @@ export interface GroupSetting {
   requestHash: string;
   /** Whose job it is, besides the tags of the request. */
   home: Home;
+  /** Of the job on this machine, for what its containers read. */
+  folder: string;
   /** What the engine calls the images: of the job or model, and of the driver of a batch transform. */
   images: { job: string; driver: string };
   inputs: readonly FoundInput[];
@@ -61,6 +65,7 @@ export const labels = {
 
 /** Not below /opt/ml, which belongs to the job. */
 export const driverFolder = '/sluice';
+const driverSource = fileURLToPath(new URL('../transform', import.meta.url));
 const servingPort = 8080;
 
 /** The containers of a job, in the order in which they start; the first main one has the job's name. */
@@ -94,7 +99,7 @@ function planHost(setting: GroupSetting, host: string, shard: Shard): PlannedCon
         target: `${optMl}/${input.target}`,
         shard: input.isSharded ? shard : wholeShard,
       })),
-      brings: null,
+      part: null,
     },
   ];
 }
@@ -107,6 +112,7 @@ function planTransform(setting: GroupSetting, host: string, shard: Shard): Plann
   const spec = common(setting, host, 'main');
   const number = shard.count > 1 ? ` ${host}` : '';
   const environment = { ...model.PrimaryContainer.Environment, ...job.body.Environment };
+  const configFile = join(setting.folder, `driver-${host}.json`);
   return [
     {
       role: 'service',
@@ -123,7 +129,7 @@ function planTransform(setting: GroupSetting, host: string, shard: Shard): Plann
       files: {},
       folders: jobFolders(job).map((folder) => `${optMl}/${folder}`),
       inputs: [],
-      brings: 'model',
+      part: { kind: 'server' },
     },
     {
       role: 'main',
@@ -138,15 +144,20 @@ function planTransform(setting: GroupSetting, host: string, shard: Shard): Plann
         network: { kind: 'of', container: `${name}${suffix}.server` },
         options: withoutGpus(spec.options),
       },
-      files: { [`${driverFolder}/config.json`]: JSON.stringify(driver(job, batch, shard)) },
+      files: {},
       folders: [`${driverFolder}/output`, `${optMl}/output`],
-      inputs: [batchInput(batch)],
-      brings: 'driver',
+      inputs: [
+        batchInput(batch),
+        { ...given, source: driverSource, target: `${driverFolder}/driver`, isFolder: true },
+        { ...given, source: configFile, target: `${driverFolder}/config.json`, isFolder: false },
+      ],
+      part: { kind: 'driver', configFile, config: JSON.stringify(driver(job, batch, shard)) },
     },
   ];
 }
 
 const wholeShard: Shard = { index: 0, count: 1 };
+const given = { isSharded: false, shard: wholeShard };
 
 function common(setting: GroupSetting, host: string, role: PlannedContainer['role']) {
   const { job } = setting;
@@ -230,7 +241,7 @@ const batchTarget = ({ path, files }: FoundBatch) =>
 
 function batchInput(batch: FoundBatch): FoundInput & { shard: Shard } {
   const isFolder = batch.files[0]?.path !== batch.path;
-  return { source: batch.path, target: batchTarget(batch), isFolder, isSharded: false, shard: wholeShard };
+  return { ...given, source: batch.path, target: batchTarget(batch), isFolder };
 }
 
 function below(folder: string, files: Readonly<Record<string, string>>): Record<string, string> {

@@ -1,13 +1,12 @@
 import { createReadStream } from 'node:fs';
-import { lstat, readdir, readFile, stat } from 'node:fs/promises';
-import { dirname, join, posix } from 'node:path';
+import { stat } from 'node:fs/promises';
+import { posix } from 'node:path';
 import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
-import { fileURLToPath } from 'node:url';
 import type { Pack } from 'tar-stream';
 import { filesBelow } from '../local/inputs.ts';
 import type { ContainerClient } from './client.ts';
-import { driverFolder, type PlannedContainer, type Shard } from './group.ts';
+import type { PlannedContainer, Shard } from './group.ts';
 import { createPack } from './pack.ts';
 
 /** Adds the entries of a model's archive below a folder. */
@@ -61,10 +60,9 @@ async function fill(pack: Pack, container: PlannedContainer, content: Content): 
     if (input.isFolder) await packFolder(pack, input.source, input.target, input.shard);
     else await packSingle(pack, input);
   }
-  if (container.brings === 'model' && content.modelUri !== null) {
+  if (container.part?.kind === 'server' && content.modelUri !== null) {
     await content.packModel(content.modelUri, pack, inTar('/opt/ml/model'));
   }
-  if (container.brings === 'driver') await packDriver(pack);
 }
 
 /** Every folder down to those that are wanted; what the image itself has, `/opt` say, stays as it is. */
@@ -103,18 +101,6 @@ async function packFile(pack: Pack, source: string, target: string): Promise<voi
   // Readable for whoever the image's user is, as what SageMaker downloads.
   const entry = pack.entry({ name: inTar(target), size, mtime, mode: (mode & 0o111) === 0 ? 0o644 : 0o755 });
   await pipeline(createReadStream(source, { highWaterMark: 1024 * 1024 }), entry);
-}
-
-const driverSource = join(dirname(fileURLToPath(import.meta.url)), '..', 'transform');
-
-async function packDriver(pack: Pack): Promise<void> {
-  for (const name of await readdir(driverSource)) {
-    if (!name.endsWith('.py') || !(await lstat(join(driverSource, name))).isFile()) continue;
-    pack.entry(
-      { name: inTar(`${driverFolder}/driver/${name}`), mode: 0o644 },
-      await readFile(join(driverSource, name)),
-    );
-  }
 }
 
 /** Names in an archive are relative. */

@@ -16,6 +16,7 @@ import { mountable } from './mountable.ts';
 import { populate, type PackModel } from './populate.ts';
 import { removeContainers } from './removal.ts';
 import { createBody } from './requests.ts';
+import { runsAsRoot } from './shared-files.ts';
 
 export interface PrepareOptions {
   client: ContainerClient;
@@ -68,6 +69,7 @@ async function createAll(options: PrepareOptions): Promise<void> {
     job,
     requestHash: options.requestHash,
     home: options.home,
+    folder: files.path,
     images: { job: ready.job.reference, driver: ready.driver.reference },
     inputs,
     model,
@@ -81,6 +83,7 @@ async function createAll(options: PrepareOptions): Promise<void> {
   }
   for (const container of planned) {
     options.signal.throwIfAborted();
+    if (container.part?.kind === 'driver') await writeWhole(container.part.configFile, container.part.config);
     await createOne(options, container, ready, model);
   }
 }
@@ -132,7 +135,8 @@ async function createWhole(
 ): Promise<boolean> {
   const { client, signal } = options;
   const { spec } = container;
-  const image = container.brings === 'driver' ? ready.driver : ready.job;
+  const isDriver = container.part?.kind === 'driver';
+  const image = isDriver ? ready.driver : ready.job;
   // A share of the files cannot be mounted.
   const whole = container.inputs.filter(({ shard }) => shard.count === 1);
   const mounted = await mountable(options, whole, image);
@@ -141,12 +145,16 @@ async function createWhole(
   let isRenamed = false;
   try {
     await client.create(draft, createBody({ ...spec, mounts }));
-    await populate(client, draft, container, {
-      inputs: container.inputs.filter((input) => !mounted.includes(input)),
-      modelUri: model?.PrimaryContainer.ModelDataUrl ?? null,
-      packModel: options.packModel,
-      signal,
-    });
+    // The driver makes its folders, if it may, and an engine starts a process for each stream.
+    const hasAll = isDriver && mounted.length === container.inputs.length && runsAsRoot(image.user);
+    if (!hasAll) {
+      await populate(client, draft, container, {
+        inputs: container.inputs.filter((input) => !mounted.includes(input)),
+        modelUri: model?.PrimaryContainer.ModelDataUrl ?? null,
+        packModel: options.packModel,
+        signal,
+      });
+    }
     signal.throwIfAborted();
     isRenamed = await client.rename(draft, spec.name);
     return isRenamed;

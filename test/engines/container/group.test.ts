@@ -1,6 +1,8 @@
+import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import type { JobRequest, ModelBody, TransformJob } from '../../../src/core/jobs.ts';
 import { planGroup, type GroupSetting, type PlannedContainer } from '../../../src/engines/container/group.ts';
+import { projectRoot } from '../process/fixtures.ts';
 import { processingJob, trainingJob, urlOf, type ContainerParts } from './jobs.ts';
 
 const model: ModelBody = {
@@ -17,6 +19,7 @@ function plan(job: JobRequest, setting: Partial<GroupSetting> = {}): PlannedCont
     job,
     requestHash: 'hash',
     home: { folder: '/jobs', id: 'a-home', boot: 'a-boot' },
+    folder: '/jobs/a-job',
     images: { job: 'image', driver: 'driver-image' },
     inputs: [],
     model: null,
@@ -66,7 +69,7 @@ describe('the containers of a processing job', () => {
       },
       folders: ['/opt/ml/config', '/opt/ml/output', '/opt/ml/processing', '/opt/ml/processing/output/out'],
       inputs: [],
-      brings: null,
+      part: null,
     });
     expect(jsonOf(only, '/opt/ml/config/processingjobconfig.json')).toMatchObject({
       ProcessingJobName: 'a-job',
@@ -199,7 +202,12 @@ describe('the containers of a transform job', () => {
     path: '/batch',
     files: ['a', 'b', 'deep/c', 'd'].map((name) => ({ path: `/batch/${name}`, name })),
   };
-  const config = (container: PlannedContainer | undefined) => jsonOf(container, '/sluice/config.json');
+  const config = (container: PlannedContainer | undefined) =>
+    JSON.parse(container?.part?.kind === 'driver' ? container.part.config : 'null') as Record<
+      string,
+      unknown
+    >;
+  const whole = { isSharded: false, shard: { index: 0, count: 1 } };
 
   it('are a server, and a driver in its network', () => {
     const [server, driver, ...others] = plan(transform(), { model, batch });
@@ -231,7 +239,7 @@ describe('the containers of a transform job', () => {
       files: {},
       folders: ['/opt/ml/model', '/opt/ml/output'],
       inputs: [],
-      brings: 'model',
+      part: { kind: 'server' },
     });
     expect(driver).toEqual({
       role: 'main',
@@ -248,18 +256,28 @@ describe('the containers of a transform job', () => {
         instanceType: 'ml.m5.xlarge',
         options: { stopGraceSeconds: 5, maxRuntimeSeconds: 60 },
       },
-      files: { '/sluice/config.json': expect.any(String) as string },
+      files: {},
       folders: ['/sluice/output', '/opt/ml/output'],
       inputs: [
+        { ...whole, source: '/batch', target: '/sluice/input', isFolder: true },
         {
-          source: '/batch',
-          target: '/sluice/input',
+          ...whole,
+          source: join(projectRoot, 'src/engines/transform'),
+          target: '/sluice/driver',
           isFolder: true,
-          isSharded: false,
-          shard: { index: 0, count: 1 },
+        },
+        {
+          ...whole,
+          source: '/jobs/a-job/driver-algo-1.json',
+          target: '/sluice/config.json',
+          isFolder: false,
         },
       ],
-      brings: 'driver',
+      part: {
+        kind: 'driver',
+        configFile: '/jobs/a-job/driver-algo-1.json',
+        config: expect.any(String) as string,
+      },
     });
     expect(config(driver)).toMatchObject({
       serve: null,
@@ -279,9 +297,11 @@ describe('the containers of a transform job', () => {
   it('keep the name of a single file', () => {
     const one = { path: '/batch/a', files: [{ path: '/batch/a', name: 'a' }] };
     const driver = plan(transform(), { model, batch: one })[1];
-    expect(driver?.inputs).toMatchObject([
-      { source: '/batch/a', target: '/sluice/input/a', isFolder: false },
-    ]);
+    expect(driver?.inputs[0]).toMatchObject({
+      source: '/batch/a',
+      target: '/sluice/input/a',
+      isFolder: false,
+    });
     expect(config(driver).inputs).toEqual([{ path: '/sluice/input/a', name: 'a' }]);
   });
 
@@ -306,7 +326,7 @@ describe('the containers of a transform job', () => {
       ['a-job.algo-3', 'algo-3', { kind: 'of', container: 'a-job.algo-3.server' }, 'driver algo-3: '],
     ]);
     const names = containers
-      .filter(({ brings }) => brings === 'driver')
+      .filter(({ part }) => part?.kind === 'driver')
       .map((driver) => (config(driver).inputs as { name: string }[]).map(({ name }) => name));
     expect(names).toEqual([['a', 'd'], ['b'], ['deep/c']]);
     expect(containers[0]?.spec.environment).toMatchObject({
