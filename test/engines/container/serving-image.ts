@@ -7,7 +7,12 @@ import { buildImage, makeFolder, urlOf, writeFiles } from './jobs.ts';
 /** Answers every line in capitals after the prefix of the model; words in a request and variables make it misbehave. */
 const serve = `#!/usr/bin/env python3
 import http.server, os, signal, sys, time
-signal.signal(signal.SIGTERM, lambda *_: os._exit(0))  # the first process ignores what it does not handle
+def end(*_):
+    if 'LINGER' in os.environ:
+        time.sleep(float(os.environ['LINGER']))
+        print('last words', flush=True)
+    os._exit(0)
+signal.signal(signal.SIGTERM, end)  # the first process ignores what it does not handle
 class Handler(http.server.BaseHTTPRequestHandler):
     def log_message(self, *_): pass
     def answer(self, status, body=b''):

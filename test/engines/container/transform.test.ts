@@ -121,6 +121,23 @@ describeDocker('a batch transform in containers', () => {
     expect(await leftOf('ping')).toEqual([]);
   });
 
+  it('gives the server time for its last words', async () => {
+    const job = transform('lingers', { 'a.csv': 'a\n' }, { environment: { LINGER: '1' } });
+    expect(await bench.run('lingers', job)).toMatchObject({ status: 'succeeded', records: 1 });
+    expect(outputs('lingers')).toEqual({ 'a.csv.out': '>A\n' });
+    expect(bench.log('lingers')).toMatch(/^server: last words$/m);
+    expect(await bench.containers('lingers')).toEqual([]);
+  });
+
+  it('leaves nothing when it is stopped while its server ends', async () => {
+    const job = transform('stopped-late', { 'a.csv': 'a\n' }, { environment: { LINGER: '4' } });
+    await bench.start('stopped-late', job);
+    await until(() => existsSync(join(bench.jobsDir, bench.name('stopped-late'), 'outcome.json')));
+    await bench.stop('stopped-late');
+    expect(await bench.ended('stopped-late')).toMatchObject({ status: 'stopped' });
+    expect(await leftOf('stopped-late')).toEqual([]);
+  });
+
   it('leaves nothing when it is stopped in the middle', async () => {
     await bench.start('stop', transform('stop', { a: 'a\n', b: 'SLOW\n' }));
     await until(() => bench.log('stop').match(/asked for/g)?.length === 2);
