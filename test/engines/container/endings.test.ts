@@ -166,7 +166,7 @@ describeDocker('the end of a container job', () => {
     const name = jobName('orphan-slow');
     const folder = join(bench.jobsDir, name);
     const unstarted = createBench({ folder: bench.folder, supervisorPython: fakePython('exit 1') });
-    const job = shell('echo ready; sleep 300', { local: { maxRuntimeSeconds: 1, stopGraceSeconds: 0.3 } });
+    const job = shell('sleep 300', { local: { maxRuntimeSeconds: 1, stopGraceSeconds: 0.3 } });
     await expect(unstarted.start(name, job)).rejects.toMatchObject({ code: 'EngineUnavailable' });
     const script = `
       import { spawn } from 'node:child_process';
@@ -175,7 +175,7 @@ describeDocker('the end of a container job', () => {
       setInterval(() => {}, 1000);`;
     const main = fileURLToPath(new URL('../../../src/engines/container/supervisor/main.py', import.meta.url));
     const worker = spawn(process.execPath, ['--input-type=module', '-e', script, python, main, folder]);
-    await bench.says(name, 'ready');
+    await until(() => existsSync(join(folder, 'started.json')));
     worker.kill('SIGKILL');
     await until(() => existsSync(join(folder, 'outcome.json')));
     expect(docker('inspect', '-f', '{{.State.Status}}', name).trim()).toBe('exited');

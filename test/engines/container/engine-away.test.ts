@@ -2,6 +2,7 @@ import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import type { JobState } from '../../../src/core/jobs.ts';
+import { held } from '../../support/docker.ts';
 import { sleep } from '../../support/until.ts';
 import {
   describeSecondEngine,
@@ -95,9 +96,10 @@ describeSecondEngine('a container job whose engine', () => {
 
   it('is killed and lets its containers live goes on, and ends once', async () => {
     const name = jobName('live-restore');
-    await start(name, `echo ready; sleep 4; ${writes}; echo over`);
+    await start(name, `echo ready; ${held}; ${writes}; echo over`);
     await engine.end('SIGKILL');
     await engine.start('--live-restore');
+    engine.docker('exec', name, 'sh', '-c', ': >/go');
     const state = await bench.ended(name);
     expect(state).toMatchObject({ status: 'succeeded' });
     expectTruth(name, state);

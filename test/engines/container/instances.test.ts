@@ -1,8 +1,18 @@
+import { setImmediate } from 'node:timers/promises';
 import { expect, it } from 'vitest';
-import { describeDocker } from '../../support/docker.ts';
+import type { ContainerClient } from '../../../src/engines/container/client.ts';
+import { describeDocker, held, letGo } from '../../support/docker.ts';
 import { until } from '../../support/until.ts';
 import { createBench } from '../process/fixtures.ts';
-import { createContainerBench, networksOf, processingJob, pythonJob, shell, trainingJob } from './jobs.ts';
+import {
+  createContainerBench,
+  engineOptions,
+  networksOf,
+  processingJob,
+  pythonJob,
+  shell,
+  trainingJob,
+} from './jobs.ts';
 
 describeDocker('several instances', () => {
   const bench = createContainerBench();
@@ -51,10 +61,14 @@ print(c['current_host'], c['hosts'], c['network_interface_name'])"; ls /sys/clas
 
   it.each([1, 2])('fail when host %i does, which stops the other', async (failing) => {
     const script = `trap 'echo stopped; exit 0' TERM; echo ready
-      if [ $(hostname) = algo-${failing} ]; then sleep 0.5; echo 'out of beans' > /opt/ml/output/failure; exit 7; fi
+      if [ $(hostname) = algo-${failing} ]; then ${held}; echo 'out of beans' > /opt/ml/output/failure; exit 7; fi
       sleep 1000 & wait`;
     const name = `fails-${failing}`;
-    expect(await bench.run(name, shell(script, { instanceCount: 2, graceSeconds: 600 }))).toMatchObject({
+    await bench.start(name, shell(script, { instanceCount: 2, graceSeconds: 600 }));
+    // The one that is stopped has to listen by then.
+    await until(() => bench.log(name).match(/ready/g)?.length === 2);
+    await letGo(failing === 1 ? bench.name(name) : `${bench.name(name)}.algo-2`);
+    expect(await bench.ended(name)).toMatchObject({
       status: 'failed',
       code: 'JobFailed',
       exitCode: 7,
@@ -94,9 +108,22 @@ print(c['current_host'], c['hosts'], c['network_interface_name'])"; ls /sys/clas
   it('leave no network behind when the work is cut off before there are containers', async () => {
     const job = shell('true', { instanceCount: 2 });
     const cut = new AbortController();
-    const tell = () => setTimeout(() => cut.abort(new Error('cut off')), 100);
-    const ensured = bench.engine.ensure(bench.name('cut'), job, cut.signal, tell);
-    await ensured.catch(() => undefined);
+    const { connect } = engineOptions(bench.folder, bench.jobsDir);
+    const worker = createContainerBench({
+      jobsDir: bench.jobsDir,
+      connect: async () => {
+        const connection = await connect();
+        const createNetwork: ContainerClient['createNetwork'] = async (...args) => {
+          await connection.client.createNetwork(...args);
+          cut.abort(new Error('cut off'));
+          // Until everybody has heard of it.
+          await setImmediate();
+        };
+        return { ...connection, client: { ...connection.client, createNetwork } };
+      },
+    });
+    await expect(worker.engine.ensure(bench.name('cut'), job, cut.signal)).rejects.toThrow('cut off');
+    expect(await leftOf('cut')).toHaveLength(1);
     await bench.stop('cut');
     await bench.ended('cut');
     expect(await bench.engine.remove(bench.name('cut'))).toBe(true);
