@@ -34,19 +34,23 @@ describe.skipIf(process.platform !== 'linux')('a run that is ended from outside'
   });
   afterAll(() => stage.close());
 
-  const start = async (train: keyof typeof trainScripts, more: Record<string, Json> = {}) => {
+  const start = async (
+    train: keyof typeof trainScripts,
+    more: Record<string, Json> = {},
+    graceSeconds?: number,
+  ) => {
     const marker = uniqueSeconds(3600);
     const handle: WorkflowHandle = await stage.client.workflow.start('trainingPipeline', {
       taskQueue: 'sluice',
       workflowId: `cancel-${randomUUID()}`,
-      args: [{ pipeline: root.pipeline(train, marker, more) }],
+      args: [{ pipeline: root.pipeline(train, marker, more, graceSeconds) }],
     });
     return { marker, handle };
   };
 
   /** A run whose training is under way, with its two processes below the shell. */
-  const startTraining = async (train: 'obeying' | 'deaf') => {
-    const run = await start(train);
+  const startTraining = async (train: 'obeying' | 'deaf', graceSeconds?: number) => {
+    const run = await start(train, {}, graceSeconds);
     await until(async () => (await sleepers(run.marker)).length === 2);
     return run;
   };
@@ -87,7 +91,7 @@ describe.skipIf(process.platform !== 'linux')('a run that is ended from outside'
 
   it('takes a second cancellation during the grace as the first', async () => {
     const before = await trainingJobs();
-    const run = await startTraining('deaf');
+    const run = await startTraining('deaf', 5);
     const job = (await trainingJobs()).find((name) => !before.includes(name))!;
     await run.handle.cancel();
     await until(() => existsSync(join(stage.home, 'jobs', job, 'stop')));
@@ -119,7 +123,8 @@ describe.skipIf(process.platform !== 'linux')('a run that is ended from outside'
   });
 
   it('closes as canceled when its worker dies while it stops the job', async () => {
-    const run = await startTraining('deaf');
+    // Long enough for the worker to be killed before the job is.
+    const run = await startTraining('deaf', 8);
     await run.handle.cancel();
     await until(() => hasSeenCancellation(run.handle));
     await worker.kill();

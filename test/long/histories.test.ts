@@ -85,9 +85,13 @@ describeS3('the histories of test/workflows/replay.test.ts', () => {
     start(shell.pipeline(train, uniqueSeconds(0), steps));
   type Train = 'held' | 'obeying' | 'deaf';
   /** A run whose training is under way. */
-  const training = async (train: Train, begin: (pipeline: Json) => Promise<WorkflowHandle> = start) => {
+  const training = async (
+    train: Train,
+    begin: (pipeline: Json) => Promise<WorkflowHandle> = start,
+    graceSeconds?: number,
+  ) => {
     const marker = uniqueSeconds(3600);
-    const handle = await begin(shell.pipeline(train, marker));
+    const handle = await begin(shell.pipeline(train, marker, {}, graceSeconds));
     await until(async () => (await sleepers(marker)).length > 0);
     const first = new Set((await sleepers(marker)).map(({ pid }) => pid));
     const isOver = async () => !(await sleepers(marker)).some(({ pid }) => first.has(pid));
@@ -145,7 +149,8 @@ describeS3('the histories of test/workflows/replay.test.ts', () => {
       return closed(handle);
     },
     'canceled-without-worker': async () => {
-      const { handle } = await training('deaf');
+      // Long enough for the worker to be killed before the job is.
+      const { handle } = await training('deaf', start, 8);
       await handle.cancel();
       await until(() => hasSeenCancellation(handle));
       await worker.kill();

@@ -33,11 +33,12 @@ export const sleepers = async (seconds: string) =>
   (await processesWith(seconds)).filter(({ command }) => command.startsWith('sleep'));
 
 export interface ShellRoot {
-  /** A pipeline of shell steps that is accepted, if training ends. */
+  /** A pipeline of shell steps that is accepted, if training ends. @param graceSeconds - of its training. */
   pipeline(
     train: keyof typeof trainScripts,
     seconds: string,
     more?: Record<string, Json>,
+    graceSeconds?: number,
   ): Record<string, Json>;
   /** Lets the training go that is `held`. */
   letGo(seconds: string): Promise<void>;
@@ -59,7 +60,8 @@ export async function makeShellRoot(root: string): Promise<ShellRoot> {
   const report = '/opt/ml/processing/output/evaluation/evaluation.json';
   const evaluation = `echo evaluate >>"$LEDGER"; echo '{"metrics":{"mse":6}}' >${report}`;
   return {
-    pipeline: (train, seconds, more = {}) =>
+    // Nobody waits for a job that obeys: with this grace, that is seen.
+    pipeline: (train, seconds, more = {}, graceSeconds = train === 'obeying' ? 900 : 2) =>
       smallPipeline(
         {},
         {
@@ -68,8 +70,7 @@ export async function makeShellRoot(root: string): Promise<ShellRoot> {
             input: 'data.csv',
             outputs: ['train', 'test'],
           },
-          // Nobody waits for a job that obeys: with this grace, that is seen.
-          train: shell(trainScripts[train], seconds, train === 'obeying' ? 900 : 2),
+          train: shell(trainScripts[train], seconds, graceSeconds),
           evaluate: { ...shell(evaluation, seconds), report: 'evaluation.json' },
           transform: undefined,
           ...more,
