@@ -10,6 +10,7 @@ import { findProgram } from '../support/real-parts.ts';
 import { startServer, startWorkerProcess, type Server } from '../support/stack.ts';
 import { startTlsProxy, type TlsProxy } from '../support/tls-proxy.ts';
 import { temporalCli } from '../support/toolchain.ts';
+import { until } from '../support/until.ts';
 
 let folder: string;
 let server: Server;
@@ -78,8 +79,10 @@ describe('a server behind TLS', () => {
     try {
       const run = await root.start(['run', root.pipeline(), '--json'], env).ended;
       expect(run.code, run.stderr).toBe(0);
-      const listed = await temporal(['workflow', 'list', '--query', 'SluicePipeline="small"'], profile);
-      expect(listed).toContain(jsonFrom(run).workflowId);
+      const { workflowId } = jsonFrom(run) as { workflowId: string };
+      const query = ['workflow', 'list', '--query', 'SluicePipeline="small"'];
+      // Lists are a little behind.
+      await until(async () => (await temporal(query, profile)).includes(workflowId));
       expect(worker.log()).not.toContain('search attributes are not registered');
       const passed = await sluice(['temporal', 'workflow', 'count'], env);
       expect(passed.stdout).toContain('1');

@@ -10,6 +10,7 @@ import { describeS3 } from '../support/s3-server.ts';
 import { freePorts, startServer, type Server } from '../support/stack.ts';
 import { openStage, type Stage } from '../support/stage.ts';
 import { temporalCli } from '../support/toolchain.ts';
+import { until } from '../support/until.ts';
 
 withoutAwsSettings(folderPerTest());
 
@@ -134,12 +135,19 @@ describe('sluice doctor', () => {
     const look = async () => (await examine({ ...stage.env, ...version })).found;
     const setCurrent =
       '`temporal worker deployment set-current-version --deployment-name doctors --build-id v1`';
-    expect((await look()).get('worker version')).toMatchObject({
+    const before = await look();
+    expect(before.get('worker version')).toMatchObject({
       state: 'failure',
       said: 'no worker of the deployment doctors has been there',
     });
     await stage.startWorker(version);
-    const found = await look();
+    // The server learns of a deployment, and of who polls, by and by.
+    let found = before;
+    await until(async () => {
+      found = await look();
+      const isKnown = found.get('worker version')?.said !== before.get('worker version')?.said;
+      return isKnown && failures(found).length === 1;
+    });
     expect(failures(found)).toEqual(['worker version']);
     expect(found.get('worker version')).toMatchObject({
       said: 'doctors has no current version: new runs wait',

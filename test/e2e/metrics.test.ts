@@ -115,7 +115,7 @@ describe('the metrics of a worker', () => {
       )?.value;
     await until(async () => (await told('sluice_queue_backlog', 'alone-local')) === 1);
     expect(await told('sluice_queue_workers', 'alone-local')).toBe(0);
-    expect(await told('sluice_queue_workers', 'alone')).toBe(1);
+    await until(async () => (await told('sluice_queue_workers', 'alone')) === 1);
     await waiting.terminate();
   });
 

@@ -82,7 +82,7 @@ describePrometheus('Prometheus, set up as deploy/observing says,', () => {
       (one) => !absent.some((start) => one.title.startsWith(start)),
     ))
       // A rate needs two looks of Prometheus at what it is the rate of.
-      await until(async () => (await query(expr)).length > 0, 30).catch(() => {
+      await until(async () => (await query(expr)).length > 0).catch(() => {
         throw new Error(`no data of ${title}: ${expr}`);
       });
     const gate = queries.filter(({ title }) => title === 'The metric at the gate');

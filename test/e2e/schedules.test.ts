@@ -132,6 +132,7 @@ describe('a schedule', () => {
     await until(async () => (await describeSchedule('broken')).state.paused);
     await until(async () => (await describeSchedule('strict')).state.paused);
     expect((await describeSchedule('broken')).state.note).toContain('paused due to workflow failure');
+    await until(async () => runsOf(await describeSchedule('rejected')).length > 0);
     const [run = ''] = runsOf(await describeSchedule('rejected'));
     expect(await result(run)).toMatchObject({ outcome: 'rejected' });
     expect((await describeSchedule('rejected')).state.paused).toBe(false);
