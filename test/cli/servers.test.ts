@@ -53,12 +53,14 @@ describe('sluice dev', () => {
 
   it('may end and be started again under a run that is followed', async () => {
     const first = await root.dev();
-    const file = root.pipeline({ train: 'sleep 4; echo a model > "$base/model/m.txt"' });
+    const held = 'until [ -e "$LEDGER.go" ]; do sleep 0.1; done';
+    const file = root.pipeline({ train: `${held}; echo a model > "$base/model/m.txt"` });
     const run = root.start(['run', file, '--json']);
     await until(() => root.ledgerLines().includes('train'));
     first.signal('SIGINT');
     expect(await first.ended).toMatchObject({ code: 0 });
     const second = await root.dev();
+    root.write('ledger.txt.go', '');
     const ended = await run.ended;
     expect(ended.code, ended.stderr).toBe(0);
     expect(ended.stderr).toContain('does not answer');

@@ -48,17 +48,22 @@ describe('sluice run on a terminal', () => {
   it('shows one table of the steps, rewritten while time goes on, and what Ctrl-C does', async () => {
     const run = onTerminal('run', root.pipeline({ train: 'sleep 300' }), '--workflow-id', 'seen');
     const training = /^▶ train\s+running\s+process\s+(\d+) s\s+small-train-\w+$/;
-    const seconds = () => Number(training.exec(rowsOf(run.screen(), 'train')[0] ?? '')?.[1] ?? -1);
+    let screen: string[] = [];
+    /** Of a whole table: what was read may end in the middle of one. */
+    const seconds = () => {
+      screen = run.screen();
+      if (rowsOf(screen, 'notify').length === 0) return -1;
+      return Number(training.exec(rowsOf(screen, 'train')[0] ?? '')?.[1] ?? -1);
+    };
     await until(() => seconds() >= 1);
-    await until(() => seconds() >= 3);
-    const screen = run.screen();
+    const drawn = () => run.drawn(/▶.{0,10} train/g);
+    await until(() => seconds() >= 3 && drawn() >= 3);
     expect(rowsOf(screen, 'preprocess')).toEqual([
       expect.stringMatching(/^✓ preprocess\s+succeeded\s+process\s+\d+\.\d s\s+small-preprocess-\w+$/),
     ]);
     expect(rowsOf(screen, 'train')).toHaveLength(1);
     expect(rowsOf(screen, 'evaluate')).toEqual([expect.stringMatching(/^· evaluate\s+pending$/)]);
     expect(screen.join('\n')).toContain('Run seen: ');
-    expect(run.drawn(/▶.{0,10} train/g)).toBeGreaterThanOrEqual(3);
 
     run.type('\u0003');
     expect(await run.ended).toBe(130);
@@ -76,11 +81,15 @@ describe('sluice run on a terminal', () => {
   it('leaves at once at the second Ctrl-C, with the cursor where a person types', async () => {
     // Deaf to SIGTERM, with a grace that nobody waits for.
     const train = {
-      entrypoint: ['/bin/sh', '-c', 'trap "" TERM; until [ -e "$LEDGER.go" ]; do sleep 0.1; done'],
+      entrypoint: [
+        ...['/bin/sh', '-c'],
+        'trap "" TERM; echo train >> "$LEDGER"; until [ -e "$LEDGER.go" ]; do sleep 0.1; done',
+      ],
       environment: { LEDGER: root.ledger, ROOT_MARKER: root.marker },
       local: { stopGraceSeconds: 900 },
     };
     const run = onTerminal('run', root.pipeline({ train }));
+    await until(() => root.ledgerLines().includes('train'));
     await until(() => rowsOf(run.screen(), 'train').some((row) => row.includes('running')));
     expect(run.showsCursor()).toBe(false);
     run.type('\u0003');
@@ -132,8 +141,13 @@ it('sluice dev on a terminal says what it serves, and ends at Ctrl-C', async () 
 });
 
 it('piped, sluice run writes plain lines', async () => {
-  // Long enough to be seen while it runs.
-  const run = await root.sluice('run', root.pipeline({ train: 'sleep 1' }));
+  const command = root.start([
+    'run',
+    root.pipeline({ train: 'until [ -e "$LEDGER.go" ]; do sleep 0.1; done' }),
+  ]);
+  await until(() => command.stderr().includes('train: running'));
+  root.write('ledger.txt.go', '');
+  const run = await command.ended;
   expect(run.code, run.stderr).toBe(0);
   expect(run.stdout + run.stderr).not.toMatch(/[\u0000-\u0009\u000b-\u001f]/);
   const lines = run.stderr.split('\n');
