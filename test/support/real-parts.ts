@@ -2,7 +2,10 @@ import { accessSync, constants } from 'node:fs';
 import { delimiter, join } from 'node:path';
 import { describe } from 'vitest';
 
-const moreFolders = ['/usr/sbin', '/usr/local/sbin', '/usr/lib/podman', '/usr/libexec/podman'];
+const moreFolders = [
+  ...['/usr/sbin', '/usr/local/sbin', '/usr/lib/podman', '/usr/libexec/podman'],
+  '/usr/share/docker.io/contrib',
+];
 
 /** A program of this machine; `sshd` and the like are in folders that few have on the PATH. */
 export function findProgram(name: string): string | undefined {

@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { mkdir, rm, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { SluiceError } from '../../core/errors.ts';
 import type { ContainerClient } from './client.ts';
 import { labels } from './group.ts';
 import { refusalStatus } from './refusals.ts';
@@ -15,21 +16,29 @@ export type Probed = boolean | null;
 export type ProbedClient = Pick<ContainerClient, 'create' | 'getArchive' | 'statPath' | 'remove'>;
 
 /**
- * Whether a path of this machine is the same to the engine: not if it runs elsewhere, nor if this worker is in a container itself.
- * Found out by a file, seen through a container that is made but never started.
+ * Whether a path of this machine is the same to the engine, and open to it as it is to us: not if it runs elsewhere, nor if this worker
+ * is in a container itself, nor if the engine is rootless and another user's. Found out by a file that only we and root may read, seen
+ * through a container that is made but never started.
  */
 export async function sharesFiles(client: ProbedClient, folder: string, image: string): Promise<Probed> {
   const nonce = randomUUID();
   const source = join(folder, `.probe-${nonce}`);
   await mkdir(folder, { recursive: true });
-  await writeFile(source, nonce);
+  await writeFile(source, nonce, { mode: 0o600 });
   try {
     return await throughProbe(client, folder, source, image, async (probe) => {
-      return (await readHead(client, probe, target, nonce.length))?.toString() === nonce;
+      const read = readHead(client, probe, target, nonce.length).catch(nullIfCutOff);
+      return (await read)?.toString() === nonce;
     });
   } finally {
     await rm(source, { force: true });
   }
+}
+
+/** An engine that may not read a file sends its name and size, and no more. Errors of a connection have a code, those of an archive none. */
+function nullIfCutOff(error: unknown): null {
+  if (error instanceof SluiceError || (error as NodeJS.ErrnoException).code !== undefined) throw error;
+  return null;
 }
 
 /** The same for a file or folder that nobody may write to: known by the nanosecond at which it was changed. */

@@ -103,9 +103,9 @@ export function childCommand(
   short: string,
   job: JobRequest,
   supervisorPython = realpathSync(python),
+  host = `unix://${dockerSocket}`,
 ) {
   const frameworksDir = join(projectRoot, 'images');
-  const host = `unix://${dockerSocket}`;
   const what = { folder, jobsDir, name: name(short), job, supervisorPython, frameworksDir, host };
   return {
     command: process.execPath,
