@@ -44,7 +44,8 @@ describeDocker('what commands show of a run in containers', () => {
   });
 
   it('is the build of a framework image, in `run` once and in `status` line by line', async () => {
-    const base = await makeSlowBase(6);
+    // As long as a slow machine takes to look a few times.
+    const base = await makeSlowBase(10);
     worker = await stage.startContainerWorker({ SLUICE_BASE_IMAGE: base });
     const workflowId = `building-${randomUUID()}`;
     const file = await pipelineFile(shellPipeline('echo m >/opt/ml/model/m'));

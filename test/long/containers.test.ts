@@ -12,7 +12,7 @@ import {
   shellPipeline,
   type ContainerStage,
 } from '../support/container-stage.ts';
-import { containerLog, describeDocker, dockerApi, dockerDo } from '../support/docker.ts';
+import { containerLog, describeDocker, dockerApi, dockerDo, held, letGo } from '../support/docker.ts';
 import type { Running } from '../support/stack.ts';
 import { until } from '../support/until.ts';
 
@@ -85,8 +85,9 @@ async function versionsInImage(): Promise<string> {
 /** PID 1 of a container ignores SIGTERM unless it says otherwise. */
 const obeying = `trap 'echo ended; exit 0' TERM; echo began; sleep 3600 & wait`;
 const deaf = `trap '' TERM; echo began; sleep 3600 & wait`;
-const finishing = (seconds: number) =>
-  `echo began; sleep ${seconds}; echo m >/opt/ml/model/m; echo train ended`;
+const finishing = 'echo m >/opt/ml/model/m; echo train ended';
+/** When it is let go. */
+const waiting = `echo began; ${held}; ${finishing}`;
 
 describeDocker('a run in containers that is ended from outside', () => {
   let stage: ContainerStage;
@@ -162,7 +163,7 @@ describeDocker('a run in containers whose worker is replaced', () => {
     ['goes on in containers when the next worker is set to processes', 'process'],
   ])('%s', async (_, nextEngine) => {
     const first = await stage.startContainerWorker();
-    const handle = await stage.start(shellPipeline(finishing(8)));
+    const handle = await stage.start(shellPipeline(waiting));
     const container = await stage.said('train', handle, 'began');
     const started = await startOf(container.Id);
     await first.stop();
@@ -172,6 +173,7 @@ describeDocker('a run in containers whose worker is replaced', () => {
     await until(() => taken(handle, next));
     expect(await stage.containers()).toMatchObject([{ Id: container.Id, State: 'running' }]);
     expect(await startOf(container.Id)).toBe(started);
+    await letGo(container.Id);
     const report = (await handle.result()) as RunReport;
     expect(report.outcome).toBe('accepted');
     expect(enginesOf(report)).toEqual(['container']);
@@ -181,9 +183,10 @@ describeDocker('a run in containers whose worker is replaced', () => {
 
   it('adopts a container that ended while no worker was there', async () => {
     const first = await stage.startContainerWorker();
-    const handle = await stage.start(shellPipeline(finishing(2)));
+    const handle = await stage.start(shellPipeline(waiting));
     const { Id } = await stage.said('train', handle, 'began');
     await first.kill();
+    await letGo(Id);
     await until(async () => (await stage.containers()).every(({ State }) => State === 'exited'));
     // It stays until somebody has its outputs.
     expect(await stage.containers()).toMatchObject([{ Id }]);
@@ -204,7 +207,7 @@ describeDocker('a worker that chooses the engine by itself', () => {
 
   const runWith = async (env: Record<string, string>) => {
     const worker = await stage.startWorker({ SLUICE_LOCAL_ENGINE: 'auto', ...env });
-    const report = (await (await stage.start(shellPipeline(finishing(0)))).result()) as RunReport;
+    const report = (await (await stage.start(shellPipeline(finishing))).result()) as RunReport;
     await worker.stop();
     const line = worker
       .log()

@@ -65,6 +65,8 @@ describe('two hosts', () => {
     const first = await stage.startWorker(home('a'));
     const ofFirst = await three();
     await until(async () => (await starts('train')).length >= 2);
+    // The third one, too, which waits there for a slot.
+    await until(async () => (await Promise.all(ofFirst.map(queuesOf))).every(({ size }) => size === 1));
     await stage.startWorker(home('b'));
     await first.kill();
     const ofSecond = await three();
