@@ -97,12 +97,11 @@ if os.fork() == 0:
     os.fchdir(folder)
     open("late", "w").close()
     print("still here", flush=True)
-    time.sleep(60)
+    time.sleep(300)
 report(left="a child")
 os._exit(0)`),
     ends: { status: 'succeeded' },
-    async verify({ seconds, output, job }) {
-      expect(seconds).toBeLessThan(30);
+    async verify({ output, job }) {
       await pause(1500);
       expect([...(await output()).keys()]).toEqual(['report.json']);
       const state = await job.describe();
