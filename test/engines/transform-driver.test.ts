@@ -86,7 +86,7 @@ class Job {
     return Object.fromEntries(files.map((name) => [name, this.read(join('out', name)) ?? '']));
   }
   private events<T>(event: string): T[] {
-    const lines = (this.read('log') ?? '').split('\n').filter(Boolean);
+    const lines = (this.read('log') ?? '').split('\n').slice(0, -1);
     return lines
       .map((line) => JSON.parse(line) as T & { event: string })
       .filter((found) => found.event === event);
@@ -280,7 +280,7 @@ describe('a transform', () => {
     const { code, requests, outputs } = await transform({
       inputs: { 'a.csv': names.join('\n') },
       config: { batchStrategy: 'SingleRecord', maxConcurrentTransforms: 4 },
-      server: { on },
+      server: { on, together: 4 },
     });
     expect(code).toBe(0);
     expect(Math.max(...requests.map((request) => request.inFlight))).toBe(4);
@@ -301,6 +301,7 @@ describe('a transform', () => {
       inputs: { 'a.csv': 'a\nb\nc\nd\n' },
       server: {
         seconds: 0.1,
+        together: 2,
         executionParameters:
           '{"BatchStrategy":"SINGLE_RECORD","MaxConcurrentTransforms":2,"MaxPayloadInMB":1}',
       },
@@ -479,8 +480,8 @@ describe('a transform fails, and leaves no output of the file,', () => {
     ],
     [
       'when /ping is never answered with 200',
-      { inputs: { 'a.csv': 'a\n' }, config: { startupTimeoutSeconds: 1 }, server: { ping: 503 } },
-      /^The server did not answer GET \/ping with 200 within 1 s \(the last answer: 503\)/,
+      { inputs: { 'a.csv': 'a\n' }, config: { startupTimeoutSeconds: 5 }, server: { ping: 503 } },
+      /^The server did not answer GET \/ping with 200 within 5 s \(the last answer: 503\)/,
     ],
     [
       'when /ping is never answered',
@@ -573,7 +574,7 @@ describe('the server', () => {
   it('is stopped on SIGTERM while it starts', async () => {
     const job = new Job({ inputs: { 'a.csv': 'a\n' }, server: { ping: 503 } });
     const running = job.start();
-    await waitFor('the server to start', () => job.read('log') !== null && job.server().pid > 0);
+    await waitFor('the server to start', () => job.read('log')?.includes('\n') === true);
     running.process.kill('SIGTERM');
     expect((await running.finished).code).toBe(143);
     expect(isAlive(job.server().pid)).toBe(false);

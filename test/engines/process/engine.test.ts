@@ -52,7 +52,7 @@ describe.each(isolations)('the process engine, isolation %s', (isolation) => {
       const own = createBench(isolation);
       const names = Array.from({ length: 8 }, (_, index) => `at-once-${index}`);
       await Promise.all(names.map((name) => own.run(name, shell('true'))));
-      await until(async () => (await processesWith(own.jobsDir)).length === 1, 20);
+      await until(async () => (await processesWith(own.jobsDir)).length === 1);
       const [server] = await processesWith(own.jobsDir);
       expect(server?.command).toMatch(/--fork-server$/);
       // The ended ones were reaped.
