@@ -2,7 +2,8 @@ import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { sluice } from '../support/commands.ts';
-import { freePorts, startServer, startWorkerProcess, type Running, type Server } from '../support/stack.ts';
+import { freePorts } from '../support/ports.ts';
+import { startServer, startWorkerProcess, type Running, type Server } from '../support/stack.ts';
 import { makeFolder } from '../images/fixtures/python.ts';
 import { until } from '../support/until.ts';
 

@@ -17,8 +17,9 @@ import {
 import { sluice } from '../support/commands.ts';
 import { failureOf, folderPerTest } from '../support/folders.ts';
 import { smallPipeline } from '../support/pipelines.ts';
+import { freePorts } from '../support/ports.ts';
 import { describeS3 } from '../support/s3-server.ts';
-import { freePorts, type Running } from '../support/stack.ts';
+import type { Running } from '../support/stack.ts';
 import { until } from '../support/until.ts';
 import { writeSmallRoot } from '../support/world.ts';
 

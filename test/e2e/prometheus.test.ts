@@ -4,9 +4,9 @@ import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { observing, queries } from '../deploy/observing.ts';
+import { freePorts } from '../support/ports.ts';
 import { describePart, findProgram, missingPrograms } from '../support/real-parts.ts';
 import { uniqueSeconds } from '../support/shell-jobs.ts';
-import { freePorts } from '../support/stack.ts';
 import { openTrainingStage, type TrainingStage } from '../support/training-stage.ts';
 import { until } from '../support/until.ts';
 

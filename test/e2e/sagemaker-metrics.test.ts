@@ -4,9 +4,9 @@ import { openCloudStage, smallScript, type CloudStage } from '../support/cloud-s
 import { folderPerTest } from '../support/folders.ts';
 import { smallPipeline } from '../support/pipelines.ts';
 import { startOtlpReceiver, type OtlpReceiver } from '../support/otlp-receiver.ts';
+import { freePorts } from '../support/ports.ts';
 import { scrape, total } from '../support/scrape.ts';
 import { describeS3 } from '../support/s3-server.ts';
-import { freePorts } from '../support/stack.ts';
 import { until } from '../support/until.ts';
 import { writeSmallRoot } from '../support/world.ts';
 

@@ -11,7 +11,8 @@ import {
   type ContainerStage,
 } from '../support/container-stage.ts';
 import { baseImage, describeDocker, dockerApi, dockerDo } from '../support/docker.ts';
-import { freePorts, type Running } from '../support/stack.ts';
+import { freePorts } from '../support/ports.ts';
+import type { Running } from '../support/stack.ts';
 
 describeDocker('what commands show of a run in containers', () => {
   let stage: ContainerStage;

@@ -7,7 +7,7 @@ import type { RunReport } from '../../src/core/run.ts';
 import { command } from '../support/commands.ts';
 import { describeDocker } from '../support/docker.ts';
 import { describeKubernetes, render, whyNoKubernetes, type Manifest } from '../support/kubernetes.ts';
-import { freePorts } from '../support/stack.ts';
+import { freePorts } from '../support/ports.ts';
 import { openStage, type Stage } from '../support/stage.ts';
 import { until } from '../support/until.ts';
 

@@ -9,7 +9,7 @@ import type { Entry } from '../../src/emulator/ledger.ts';
 import { clientEnv } from '../../src/emulator/start.ts';
 import type { RunReport } from '../../src/core/run.ts';
 import { problemsInLedger } from '../support/botocore.ts';
-import { freePorts } from '../support/stack.ts';
+import { freePorts } from '../support/ports.ts';
 import { describeS3, startS3Server, type S3Server } from '../support/s3-server.ts';
 import { openStage, type Stage } from '../support/stage.ts';
 import { until } from '../support/until.ts';

@@ -5,8 +5,8 @@ import { projectFolder } from '../../src/config.ts';
 import type { RunReport } from '../../src/core/run.ts';
 import { command, type Finished } from './commands.ts';
 import { dockerSocket, whyNoDocker } from './docker.ts';
+import { freePorts } from './ports.ts';
 import { describePart } from './real-parts.ts';
-import { freePorts } from './stack.ts';
 import { temporalCli } from './toolchain.ts';
 
 const tool = new URL('../../scripts/testing/compose-tool.js', import.meta.url);

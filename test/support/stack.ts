@@ -1,10 +1,10 @@
 import { spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
-import { createServer, type AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { Connection } from '@temporalio/client';
 import { projectFolder } from '../../src/config.ts';
 import { searchAttributeTypes } from '../../src/core/run.ts';
+import { freePorts } from './ports.ts';
 import { temporalCli } from './toolchain.ts';
 
 /** A process of ours that can be asked to end, or killed. */
@@ -21,19 +21,6 @@ export interface Running {
 export interface Server extends Running {
   readonly address: string;
   readonly uiUrl: string;
-}
-
-export async function freePorts(count: number): Promise<number[]> {
-  const servers = await Promise.all(
-    Array.from({ length: count }, async () => {
-      const server = createServer().listen(0, '127.0.0.1');
-      await once(server, 'listening');
-      return server;
-    }),
-  );
-  const ports = servers.map((server) => (server.address() as AddressInfo).port);
-  await Promise.all(servers.map((server) => new Promise((resolve) => server.close(resolve))));
-  return ports;
 }
 
 /** A dev server on a database file, so that it can be killed and started again. */

@@ -2,8 +2,9 @@ import { spawn } from 'node:child_process';
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { command } from '../../support/commands.ts';
+import { freePort } from '../../support/ports.ts';
 import { until } from '../../support/until.ts';
-import { answers, end, freePort } from './ssh-server.ts';
+import { answers, end } from './ssh-server.ts';
 
 export interface Registry {
   /** `127.0.0.1:port`, which every engine takes without TLS. */

@@ -1,9 +1,10 @@
 import { spawn, type ChildProcess } from 'node:child_process';
 import { chmod, mkdir, readFile, writeFile } from 'node:fs/promises';
-import { connect, createServer, type AddressInfo } from 'node:net';
+import { connect } from 'node:net';
 import { userInfo } from 'node:os';
 import { join } from 'node:path';
 import { command } from '../../support/commands.ts';
+import { freePort } from '../../support/ports.ts';
 import { findProgram } from '../../support/real-parts.ts';
 import { until } from '../../support/until.ts';
 
@@ -64,14 +65,6 @@ async function writeClient(folder: string): Promise<void> {
   const script = `#!/bin/sh\nexec ${findProgram('ssh')!} -F ${folder}/ssh_config "$@"\n`;
   await writeFile(join(folder, 'bin', 'ssh'), script);
   await chmod(join(folder, 'bin', 'ssh'), 0o755);
-}
-
-export async function freePort(): Promise<number> {
-  const server = createServer();
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-  const { port } = server.address() as AddressInfo;
-  await new Promise((resolve) => server.close(resolve));
-  return port;
 }
 
 export function answers(port: number): Promise<boolean> {
