@@ -78,11 +78,15 @@ describeCompose('the stack of docker-compose.yml', () => {
       const report = await stack.report('first');
       expect(report.outcome).toBe('accepted');
       expect(enginesOf(report)).toEqual(['container']);
-      const found = await stack.temporal(
-        ...['workflow', 'list', '--query', 'SluicePipeline = "abalone" AND SluiceOutcome = "accepted"'],
-        ...['--output', 'json'],
+      // The server's list is a little behind its runs.
+      await until(async () =>
+        (
+          await stack.temporal(
+            ...['workflow', 'list', '--query', 'SluicePipeline = "abalone" AND SluiceOutcome = "accepted"'],
+            ...['--output', 'json'],
+          )
+        ).includes('"first"'),
       );
-      expect(found).toContain('"first"');
     },
   );
 
