@@ -1,6 +1,5 @@
 import { appendFile, readFile } from 'node:fs/promises';
 import { dirname, join, posix } from 'node:path';
-import { setTimeout as sleep } from 'node:timers/promises';
 import { SluiceError } from '../../core/errors.ts';
 import type { JobRequest } from '../../core/jobs.ts';
 import { writeOnce, writeWhole } from '../local/durable.ts';
@@ -12,7 +11,6 @@ import {
   readUnlessMissing,
   type JobFolder,
 } from '../local/job-folder.ts';
-import { isSupervised } from '../local/liveness.ts';
 import { jobInputs, jobOutputs, optMl, withoutFinalSlash } from '../opt-ml.ts';
 import { createAsides, placeOutput, removeAsides, type Asides } from './asides.ts';
 import type { ContainerClient } from './client.ts';
@@ -56,13 +54,6 @@ export async function conclude(work: Concluding): Promise<void> {
   await writeWhole(files.exit, JSON.stringify(exit));
 }
 
-const lookMs = 5;
-
-/** Then what served the job has been ended too, and the log is whole: a good outcome may have been written before. */
-async function supervisorEnded(files: JobFolder): Promise<void> {
-  while (await isSupervised(files)) await sleep(lookMs);
-}
-
 async function wasGivenUp(files: JobFolder): Promise<boolean> {
   return (await readOutcome(files)).cause === 'unreachable';
 }
@@ -77,7 +68,6 @@ async function prepareEnding(work: Concluding, asides: Asides): Promise<Ending> 
   if (!isGood) return { exit, outputs: [] };
   try {
     const outputs = await makeOutputs(work, await reach(), outcome, asides);
-    await supervisorEnded(files);
     if (!exists(files.stop)) return { exit, outputs };
   } catch (error) {
     await asides.remove();
@@ -105,9 +95,7 @@ async function makeOutputs(
     }
   }
   const paths = await asides.plan(wanted.map(({ destination }) => destination));
-  const ended = supervisorEnded(files);
-  const note = (text: string) =>
-    void ended.then(() => appendFile(files.log, `sluice: ${text}\n`)).catch(() => undefined);
+  const note = (text: string) => void appendFile(files.log, `sluice: ${text}\n`).catch(() => undefined);
   const making = { client, note, signal };
   const planned = wanted.map((one, index) => ({ ...one, aside: paths[index] ?? '' }));
   const brought = await bringTogether(work.job, planned, making);

@@ -49,7 +49,7 @@ export function createDescriber({ startSupervisor, conclusions, client }: Descri
     if (record === 'damaged') return lost(files, damagedReason);
     const ended = await readEnded(files, record.request);
     if (ended !== null) return ended;
-    // A supervisor that has written the outcome may still be ending what serves the job.
+    // The outcome is the last that a supervisor writes; nobody waits for its process to end.
     if (!isOver(files) && (await isSupervised(files))) return describeLive(files);
     return describeUnsupervised(name, files, record.request);
   };

@@ -1,5 +1,4 @@
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import type { JobRequest, LocalOptions, ModelBody, TransformJob } from '../../core/jobs.ts';
 import type { FoundBatch, FoundInput } from '../local/inputs.ts';
 import {
@@ -29,7 +28,7 @@ export interface PlannedContainer {
   /** With absolute targets. */
   inputs: readonly (FoundInput & { shard: Shard })[];
   /** Of a batch transform: a server has the model unpacked in it, a driver reads how to send the records. */
-  part: { kind: 'server' } | { kind: 'driver'; configFile: string; config: string } | null;
+  part: { kind: 'server' } | { kind: 'driver'; folder: string; settings: string } | null;
 }
 
 /** Which of the files, sorted by name, a host gets: those at `index`, `index + count`, … */
@@ -65,7 +64,6 @@ export const labels = {
 
 /** Not below /opt/ml, which belongs to the job. */
 export const driverFolder = '/sluice';
-const driverSource = fileURLToPath(new URL('../transform', import.meta.url));
 const servingPort = 8080;
 
 /** The containers of a job, in the order in which they start; the first main one has the job's name. */
@@ -112,7 +110,7 @@ function planTransform(setting: GroupSetting, host: string, shard: Shard): Plann
   const spec = common(setting, host, 'main');
   const number = shard.count > 1 ? ` ${host}` : '';
   const environment = { ...model.PrimaryContainer.Environment, ...job.body.Environment };
-  const configFile = join(setting.folder, `driver-${host}.json`);
+  const folder = join(setting.folder, `driver-${host}`);
   return [
     {
       role: 'service',
@@ -139,7 +137,7 @@ function planTransform(setting: GroupSetting, host: string, shard: Shard): Plann
         name: `${name}${suffix}`,
         image: setting.images.driver,
         entrypoint: ['python3'],
-        command: ['-I', '-S', `${driverFolder}/driver/driver.py`, `${driverFolder}/config.json`],
+        command: ['-I', '-S', `${driverFolder}/driver/driver.py`, `${driverFolder}/driver/config.json`],
         environment: { LANG: 'C.UTF-8', PYTHONUNBUFFERED: '1' },
         network: { kind: 'of', container: `${name}${suffix}.server` },
         options: withoutGpus(spec.options),
@@ -148,10 +146,9 @@ function planTransform(setting: GroupSetting, host: string, shard: Shard): Plann
       folders: [`${driverFolder}/output`, `${optMl}/output`],
       inputs: [
         batchInput(batch),
-        { ...given, source: driverSource, target: `${driverFolder}/driver`, isFolder: true },
-        { ...given, source: configFile, target: `${driverFolder}/config.json`, isFolder: false },
+        { ...given, source: folder, target: `${driverFolder}/driver`, isFolder: true },
       ],
-      part: { kind: 'driver', configFile, config: JSON.stringify(driver(job, batch, shard)) },
+      part: { kind: 'driver', folder, settings: JSON.stringify(driver(job, batch, shard)) },
     },
   ];
 }

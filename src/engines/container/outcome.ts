@@ -1,10 +1,7 @@
 import { z } from 'zod';
 import type { ExitRecord } from '../local/exit-record.ts';
 
-/**
- * What the supervisor writes when the containers are over, or when those that are the job did what they had to and its services are
- * still to be ended: facts, of which {@link exitRecord} makes an ending.
- */
+/** What the supervisor writes when the containers are over: facts, of which {@link exitRecord} makes an ending. */
 export const outcomeSchema = z.object({
   endedAt: z.string(),
   /** What brought the job to its end, if that was not the job itself. */
@@ -13,7 +10,7 @@ export const outcomeSchema = z.object({
     z.object({
       name: z.string(),
       main: z.boolean(),
-      status: z.enum(['exited', 'created', 'running', 'gone']),
+      status: z.enum(['exited', 'created', 'gone']),
       /** Why it could not be started. */
       error: z.string().nullable(),
       /** Whether that is because the engine does not know it, or what it needs, any more. */

@@ -75,9 +75,11 @@ async function makeFolder(output: ContainerOutput, aside: string, making: Making
   const isThere = await eachEntry(output, making, (found) =>
     placeEntry(found, join(aside, found.name), making),
   );
-  if (!isThere) throw fileError('ENOENT', `${output.folder} was removed by the job`);
+  if (!isThere) throw removedByJob(output);
   return true;
 }
+
+const removedByJob = ({ folder }: ContainerOutput) => fileError('ENOENT', `${folder} was removed by the job`);
 
 async function placeEntry({ name, header, content }: Found, path: string, making: Making): Promise<void> {
   if (header.type === 'directory') await mkdir(path, { recursive: true });
@@ -100,7 +102,10 @@ async function makeArchive(output: ContainerOutput, aside: string, making: Makin
   const written = pipeline(pack, gzip, file, { signal: making.signal });
   const read = eachEntry(output, making, async ({ name, header, content }) => {
     if (await packEntry(pack, name, header, content, making)) entries += 1;
-  }).then(() => pack.finalize());
+  }).then((isThere) => {
+    if (!isThere && output.kind !== 'optional-archive') throw removedByJob(output);
+    pack.finalize();
+  });
   const [reading, writing] = await Promise.allSettled([
     read.catch((error: unknown) => {
       pack.destroy(error as Error);
@@ -205,12 +210,19 @@ function isTaken(name: string, known: ReadonlyMap<string, Header['type']>): bool
   return false;
 }
 
-/** @throws SluiceError `JobLost` if the engine does not know the container: its outputs are not empty, but unknown. */
+/** @throws SluiceError `JobLost` if the engine does not know the container, or cannot open it: its outputs are not empty, but unknown. */
 async function openFolder(container: string, folder: string, { client }: Making): Promise<Readable | null> {
   try {
     const stream = await client.getArchive(container, `${folder}/.`);
-    if (stream !== null || (await client.inspect(container)) !== null) return stream;
-    throw new SluiceError('JobLost', `its container ${container} is gone, and its outputs with it`);
+    if (stream !== null) return stream;
+    if ((await client.inspect(container)) === null)
+      throw new SluiceError('JobLost', `its container ${container} is gone, and its outputs with it`);
+    if ((await client.statPath(container, '/')) !== null) return null;
+    // Docker mounts all that a container mounts before it opens any path of it.
+    throw new SluiceError(
+      'JobLost',
+      `its container ${container} cannot be opened any more, and its outputs with it: was an input removed while it ran?`,
+    );
   } catch (error) {
     const found = refusalStatus(error) === null ? null : await client.statPath(container, folder);
     if (found === null || found.isFolder) throw error;

@@ -9,6 +9,7 @@ import { findBatch, findInput } from '../local/inputs.ts';
 import { exists, readUnlessMissing, type JobFolder } from '../local/job-folder.ts';
 import { jobInputs } from '../opt-ml.ts';
 import type { ContainerClient } from './client.ts';
+import { writeDriver } from './driver-folder.ts';
 import { labels, networkName, planGroup, type PlannedContainer } from './group.ts';
 import type { Home } from './home.ts';
 import type { Images, ReadyImage } from './images.ts';
@@ -83,7 +84,8 @@ async function createAll(options: PrepareOptions): Promise<void> {
   }
   for (const container of planned) {
     options.signal.throwIfAborted();
-    if (container.part?.kind === 'driver') await writeWhole(container.part.configFile, container.part.config);
+    const { part } = container;
+    if (part?.kind === 'driver') await writeDriver(part.folder, part.settings);
     await createOne(options, container, ready, model);
   }
 }

@@ -10,7 +10,7 @@ import { createBody } from './requests.ts';
 
 const target = '/sluice-probe';
 
-/** Null: the engine refused the probe, for a reason that may pass. */
+/** Null: the engine refused or broke off the probe, for a reason that may pass. */
 export type Probed = boolean | null;
 
 export type ProbedClient = Pick<ContainerClient, 'create' | 'getArchive' | 'statPath' | 'remove'>;
@@ -27,8 +27,11 @@ export async function sharesFiles(client: ProbedClient, folder: string, image: s
   await writeFile(source, nonce, { mode: 0o600 });
   try {
     return await throughProbe(client, folder, source, image, async (probe) => {
-      const read = readHead(client, probe, target, nonce.length).catch(nullIfCutOff);
-      return (await read)?.toString() === nonce;
+      try {
+        return (await readHead(client, probe, target, nonce.length))?.toString() === nonce;
+      } catch (error) {
+        return nullIfCutOff(error);
+      }
     });
   } finally {
     await rm(source, { force: true });
@@ -60,7 +63,7 @@ async function throughProbe(
   home: string,
   source: string,
   image: string,
-  look: (probe: string) => Promise<boolean>,
+  look: (probe: string) => Promise<Probed>,
 ): Promise<Probed> {
   const name = `sluice-probe-${randomUUID()}`;
   try {

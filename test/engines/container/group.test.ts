@@ -1,8 +1,6 @@
-import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import type { JobRequest, ModelBody, TransformJob } from '../../../src/core/jobs.ts';
 import { planGroup, type GroupSetting, type PlannedContainer } from '../../../src/engines/container/group.ts';
-import { projectRoot } from '../process/fixtures.ts';
 import { processingJob, trainingJob, urlOf, type ContainerParts } from './jobs.ts';
 
 const model: ModelBody = {
@@ -203,7 +201,7 @@ describe('the containers of a transform job', () => {
     files: ['a', 'b', 'deep/c', 'd'].map((name) => ({ path: `/batch/${name}`, name })),
   };
   const config = (container: PlannedContainer | undefined) =>
-    JSON.parse(container?.part?.kind === 'driver' ? container.part.config : 'null') as Record<
+    JSON.parse(container?.part?.kind === 'driver' ? container.part.settings : 'null') as Record<
       string,
       unknown
     >;
@@ -248,7 +246,7 @@ describe('the containers of a transform job', () => {
         name: 'a-job',
         image: 'driver-image',
         entrypoint: ['python3'],
-        command: ['-I', '-S', '/sluice/driver/driver.py', '/sluice/config.json'],
+        command: ['-I', '-S', '/sluice/driver/driver.py', '/sluice/driver/config.json'],
         environment: { LANG: 'C.UTF-8', PYTHONUNBUFFERED: '1' },
         labels: { ...sharedLabels, 'sluice.role': 'main' },
         hostname: 'algo-1',
@@ -260,24 +258,9 @@ describe('the containers of a transform job', () => {
       folders: ['/sluice/output', '/opt/ml/output'],
       inputs: [
         { ...whole, source: '/batch', target: '/sluice/input', isFolder: true },
-        {
-          ...whole,
-          source: join(projectRoot, 'src/engines/transform'),
-          target: '/sluice/driver',
-          isFolder: true,
-        },
-        {
-          ...whole,
-          source: '/jobs/a-job/driver-algo-1.json',
-          target: '/sluice/config.json',
-          isFolder: false,
-        },
+        { ...whole, source: '/jobs/a-job/driver-algo-1', target: '/sluice/driver', isFolder: true },
       ],
-      part: {
-        kind: 'driver',
-        configFile: '/jobs/a-job/driver-algo-1.json',
-        config: expect.any(String) as string,
-      },
+      part: { kind: 'driver', folder: '/jobs/a-job/driver-algo-1', settings: expect.any(String) as string },
     });
     expect(config(driver)).toMatchObject({
       serve: null,

@@ -1,5 +1,5 @@
 import { chmodSync, mkdirSync, writeFileSync } from 'node:fs';
-import { readFile } from 'node:fs/promises';
+import { readFile, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { Readable } from 'node:stream';
 import { describe, expect, it } from 'vitest';
@@ -12,7 +12,7 @@ import { folderPerTest } from '../../support/folders.ts';
 const folder = folderPerTest();
 
 /** An engine that sees the files of this machine. Its probes are refused by the statuses, one after another, until there is none left. */
-function engine(security: Partial<EngineSecurity> = {}, refusals: number[] = []) {
+function engine(security: Partial<EngineSecurity> = {}, refusals: number[] = [], isOfAnotherUser = false) {
   const probes: string[] = [];
   const client: MountingClient = {
     security: () => Promise.resolve({ labelsFiles: false, remapsUsers: false, ...security }),
@@ -30,7 +30,10 @@ function engine(security: Partial<EngineSecurity> = {}, refusals: number[] = [])
       const pack = createPack();
       pack.entry({ name: 'probe' }, await readFile(source));
       pack.finalize();
-      return Readable.from(pack);
+      if (!isOfAnotherUser || ((await stat(source)).mode & 0o004) !== 0) return Readable.from(pack);
+      // As Docker does: the head of the file, and no more.
+      const bytes = Buffer.concat(await Readable.from(pack).toArray());
+      return Readable.from([bytes.subarray(0, 512)]);
     },
     statPath: () => Promise.resolve(null),
     remove: () => Promise.resolve(),
@@ -57,6 +60,10 @@ describe('an input', () => {
     expect(await ask(client)).toBe(true);
     expect(await ask(client)).toBe(true);
     expect(probes).toHaveLength(1);
+  });
+
+  it('is sent to an engine that sees it, and may not read what only this user may', async () => {
+    expect(await ask(engine({}, [], true).client)).toBe(false);
   });
 
   it('is sent to containers that read files with a label of SELinux only', async () => {

@@ -1,12 +1,13 @@
 import { execFile, execFileSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
-import { chmodSync, existsSync, lstatSync, readdirSync, readFileSync, statSync } from 'node:fs';
+import { chmodSync, existsSync, lstatSync, readdirSync, readFileSync, rmSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { expect, it } from 'vitest';
 import type { ContainerClient } from '../../../src/engines/container/client.ts';
-import { describeDocker, dockerSocket } from '../../support/docker.ts';
+import { describeDocker, dockerSocket, held, letGo } from '../../support/docker.ts';
 import { findProgram } from '../../support/real-parts.ts';
+import { until } from '../../support/until.ts';
 import {
   base,
   createBench,
@@ -134,6 +135,23 @@ describeDocker('the outputs of a container', () => {
     const state = await bench.run(name, job);
     expect(state).toMatchObject({ status: 'failed', code, reason: expect.stringMatching(reason) as string });
     for (const path of Object.values(outputs)) expect(existsSync(path)).toBe(false);
+  });
+
+  it('are not taken for empty when an input was removed, without which the engine opens nothing', async () => {
+    const channel = writeFiles(join(bench.folder, 'removed-input'), { 'a.csv': 'a\n' });
+    const job = trainingJob(bench, `echo whole > model/m; echo ready; ${held}`, {
+      channels: { train: channel },
+    });
+    await bench.start('removed-input', job);
+    await until(() => bench.log('removed-input').includes('ready'));
+    rmSync(channel, { recursive: true });
+    await letGo(bench.name('removed-input'));
+    expect(await bench.ended('removed-input')).toMatchObject({
+      status: 'failed',
+      code: 'JobLost',
+      reason: expect.stringContaining('was an input removed') as string,
+    });
+    expect(existsSync(bench.trained('removed-input', 'model.tar.gz'))).toBe(false);
   });
 
   it('that lie beside each other come in one stream, unless an input lies there, too', async () => {

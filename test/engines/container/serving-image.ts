@@ -9,6 +9,7 @@ const serve = `#!/usr/bin/env python3
 import http.server, os, signal, sys, time
 def end(*_):
     if 'LINGER' in os.environ:
+        print('ending', flush=True)
         time.sleep(float(os.environ['LINGER']))
         print('last words', flush=True)
     os._exit(0)

@@ -1,5 +1,4 @@
 import { spawn, type ChildProcess } from 'node:child_process';
-import { once } from 'node:events';
 import { existsSync, readFileSync } from 'node:fs';
 import { mkdir, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -156,57 +155,6 @@ describe('exit code 0', () => {
   });
 });
 
-describe('the outcome of a job that is served', () => {
-  const containers = { server: 'service', driver: 'main' } as const;
-  const served = async (exitCode: number) => {
-    engine.add('server', { log: ['serving'] });
-    engine.add('driver');
-    // Deaf to every signal, until the test ends it.
-    engine.instead.set('kill', (response) => send(response, 204));
-    const supervisor = await supervise({ containers });
-    await isRunning('driver');
-    engine.end('driver', exitCode);
-    await until(() => engine.asked.some(({ call }) => call === 'kill'));
-    return supervisor;
-  };
-
-  it('is written as soon as it is good, and the server has its time all the same', async () => {
-    const supervisor = await served(0);
-    expect(await outcome()).toMatchObject({
-      cause: null,
-      containers: [
-        { name: 'server', status: 'running' },
-        { name: 'driver', status: 'exited', exitCode: 0 },
-      ],
-    });
-    expect(supervisor.exitCode).toBe(null);
-    const written = read('outcome.json');
-    const ended = once(supervisor, 'exit');
-    engine.end('server', 143);
-    await ended;
-    expect(read('outcome.json')).toBe(written);
-    expect(read('log.txt')).toBe('serving\n');
-  });
-
-  it('is written when all is over if it is not good, for the server may have the reason', async () => {
-    const supervisor = await served(1);
-    expect(read('outcome.json')).toBe('');
-    const ended = once(supervisor, 'exit');
-    engine.end('server', 143);
-    await ended;
-    expect(await outcome()).toMatchObject({ containers: [{ status: 'exited' }, { exitCode: 1 }] });
-  });
-
-  it('is that of a stop that comes while the driver ends', async () => {
-    const supervisor = await served(1);
-    await writeFile(join(job, 'stop'), '');
-    const ended = once(supervisor, 'exit');
-    engine.end('server', 143);
-    await ended;
-    expect(await outcome()).toMatchObject({ cause: 'stopped' });
-  });
-});
-
 describe('a supervisor', () => {
   it('asks for events without any clock: that of the engine may be another', async () => {
     engine.add('one');
@@ -270,10 +218,7 @@ describe('a supervisor', () => {
     await engine.close();
     await until(() => existsSync(join(job, 'engine-away')));
     await writeFile(join(job, 'stop'), '');
-    expect(await outcome()).toMatchObject({
-      cause: 'unreachable',
-      containers: [{ status: 'running' }],
-    });
+    expect(await outcome()).toMatchObject({ cause: 'unreachable', containers: [{ status: 'gone' }] });
   });
 
   it('does not wait for ever for a log of which nothing more comes', async () => {

@@ -2,9 +2,10 @@ import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { beforeAll, expect, it } from 'vitest';
 import type { ModelBody } from '../../../src/core/jobs.ts';
+import type { ContainerClient } from '../../../src/engines/container/client.ts';
 import { describeDocker, dockerDo } from '../../support/docker.ts';
 import { until } from '../../support/until.ts';
-import { createContainerBench, networksOf, trainingJob, urlOf, writeFiles } from './jobs.ts';
+import { createContainerBench, engineOptions, networksOf, trainingJob, urlOf, writeFiles } from './jobs.ts';
 import { buildServingImage, makeModel, transformJob, type TransformParts } from './serving-image.ts';
 
 const models = new Map<string, ModelBody>();
@@ -121,10 +122,38 @@ describeDocker('a batch transform in containers', () => {
     expect(await leftOf('ping')).toEqual([]);
   });
 
+  it('is sent all it reads where it cannot be mounted, to a driver that is not root, too', async () => {
+    const { connect } = engineOptions(bench.folder, bench.jobsDir);
+    const elsewhere = createContainerBench({
+      findModel,
+      connect: async () => {
+        const connection = await connect();
+        const { security, create } = connection.client;
+        const client: ContainerClient = {
+          ...connection.client,
+          security: async () => ({ ...(await security()), labelsFiles: true }),
+          create: (name, body) =>
+            create(name, 'Cmd' in body && !('Entrypoint' in body) ? body : { ...body, User: '1000' }),
+        };
+        return { ...connection, client };
+      },
+    });
+    const folder = input('sent', { 'a.csv': 'a\n' });
+    for (const [name, path] of [
+      ['sent-folder', folder],
+      ['sent-file', join(folder, 'a.csv')],
+    ] as const) {
+      expect(await elsewhere.run(name, transformJob('m', path, output(name)))).toMatchObject({
+        status: 'succeeded',
+        records: 1,
+      });
+      expect(outputs(name)).toEqual({ 'a.csv.out': '>A\n' });
+    }
+  });
+
   it('gives the server time for its last words', async () => {
     const job = transform('lingers', { 'a.csv': 'a\n' }, { environment: { LINGER: '1' } });
     expect(await bench.run('lingers', job)).toMatchObject({ status: 'succeeded', records: 1 });
-    expect(outputs('lingers')).toEqual({ 'a.csv.out': '>A\n' });
     expect(bench.log('lingers')).toMatch(/^server: last words$/m);
     expect(await bench.containers('lingers')).toEqual([]);
   });
@@ -132,7 +161,7 @@ describeDocker('a batch transform in containers', () => {
   it('leaves nothing when it is stopped while its server ends', async () => {
     const job = transform('stopped-late', { 'a.csv': 'a\n' }, { environment: { LINGER: '4' } });
     await bench.start('stopped-late', job);
-    await until(() => existsSync(join(bench.jobsDir, bench.name('stopped-late'), 'outcome.json')));
+    await until(() => bench.log('stopped-late').includes('server: ending'));
     await bench.stop('stopped-late');
     expect(await bench.ended('stopped-late')).toMatchObject({ status: 'stopped' });
     expect(await leftOf('stopped-late')).toEqual([]);

@@ -84,12 +84,11 @@ class Container:
 
     def facts(self):
         state = self._state or {}
-        status = self._status
         return {
             "name": self.name,
             "main": self.is_main,
             # One that is half removed is as good as gone.
-            "status": status if status == "created" else "running" if self.is_live else "exited" if self.is_over else "gone",
+            "status": "created" if self._status == "created" else "exited" if self.is_over else "gone",
             "error": self.error,
             "missing": self._misses,
             "exitCode": state.get("ExitCode"),

@@ -36,10 +36,7 @@ LOST_LOG_SECONDS = 600
 
 
 class Job:
-    def __init__(self, plan, control, write):
-        # Takes what became of the containers, once.
-        self._write = write
-        self._is_told = False
+    def __init__(self, plan, control):
         self._api = Api(plan["address"])
         self._label = plan["label"]
         self._containers = [Container(one["name"], one["role"], one["prefix"].encode()) for one in plan["containers"]]
@@ -64,7 +61,7 @@ class Job:
         self._rebooted = read_started().get("boot") != boot()
 
     def run(self):
-        """Returns when the containers are over and what became of them is written."""
+        """What became of the containers."""
         self._events = Events(self._api, self._label, self._hear, self._over)
         threading.Thread(target=self._read_control, daemon=True).start()
         while not self._take_a_step():
@@ -73,12 +70,8 @@ class Job:
                 break
         self._over.set()
         self._complete_log()
-        self._tell("unreachable" if self._is_given_up else self._cause())
-
-    def _tell(self, cause):
-        if not self._is_told:
-            self._is_told = True
-            self._write({"endedAt": now(), "cause": cause, "containers": [one.facts() for one in self._containers]})
+        cause = "unreachable" if self._is_given_up else self._cause()
+        return {"endedAt": now(), "cause": cause, "containers": [one.facts() for one in self._containers]}
 
     def _has_waited_in_vain(self):
         should_be_over = time.monotonic() >= self._deadline or _stop_requested()
@@ -127,8 +120,6 @@ class Job:
                 if self._has_heard_all():
                     return True
             else:
-                if self._is_done():
-                    self._tell(None)
                 self._end_what_must()
                 self._set_back()
                 self._engine_was_away = False
@@ -183,11 +174,6 @@ class Job:
             or any(not (one.is_open or one.is_good) for one in mains)
             or (any(one.is_open for one in mains) and any(not one.is_open for one in services))
         )
-
-    def _is_done(self):
-        """Whether the job is known to be good, and its outputs can be brought home while its services are ended."""
-        mains = [one for one in self._containers if one.is_main]
-        return all(one.is_good and one.has_died for one in mains) and self._cause() is None
 
     def _end_what_must(self):
         if self._kill_at is None:

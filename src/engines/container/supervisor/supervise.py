@@ -28,7 +28,7 @@ def supervise(folder):
         plan = json.load(file)
     claim({"startedAt": now(), "monotonic": int(time.monotonic() * 1000), "boot": boot()})
     answer("started")
-    Job(plan, control, lambda outcome: replace_durably("outcome.json", json.dumps(outcome))).run()
+    replace_durably("outcome.json", json.dumps(Job(plan, control).run()))
 
 
 def _lock():

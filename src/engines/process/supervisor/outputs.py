@@ -101,7 +101,7 @@ def _make(kind, source, target, stop_requested):
     if kind == "move":
         _drop_specials(source)
         return source
-    if kind == "optional-archive" and not os.listdir(source):
+    if kind == "optional-archive" and not (os.path.lexists(source) and os.listdir(source)):
         return None
     _archive(source, target, stop_requested)
     return target
