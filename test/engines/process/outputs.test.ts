@@ -74,6 +74,17 @@ describe.each(isolations)('the outputs of a job, isolation %s', (isolation) => {
     expect(readdirSync(output('model-only'))).toEqual(['model.tar.gz']);
   });
 
+  it('of a training job that removes its data folder are the model alone', async () => {
+    const state = await bench.run('no-data-folder', train('echo m > model/m; rm -r output/data'));
+    expect(state).toMatchObject({ status: 'succeeded' });
+    expect(readdirSync(output('no-data-folder'))).toEqual(['model.tar.gz']);
+  });
+
+  it('fail the job that removes its model folder', async () => {
+    const state = await bench.run('no-model-folder', train('rm -r model'));
+    expect(state).toMatchObject({ status: 'failed', code: 'StorageError' });
+  });
+
   it('are none when the training fails', async () => {
     await bench.run('train-fails', train('echo m > model/m; exit 1'));
     expect(existsSync(output('train-fails'))).toBe(false);
