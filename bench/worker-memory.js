@@ -1,4 +1,3 @@
-import { setTimeout as sleep } from 'node:timers/promises';
 import { makeRoot, startRuns } from './no-op-pipeline.js';
 import { startTemporal } from './stack.js';
 import { startWorkerProcess } from './worker-process.js';
@@ -15,7 +14,6 @@ export async function workerMemory() {
     let done = 0;
     const after = async (runs) => {
       for (; done < runs; done += atOnce) await startRuns(temporal.client, 'sluice', atOnce);
-      await sleep(5000);
       return { megabytes: (await worker.memory()) / 1e6, children: await worker.children() };
     };
     const found = [];
@@ -23,7 +21,7 @@ export async function workerMemory() {
     const [first, last] = [found[0], found.at(-1)];
     return [
       {
-        figure: `memory of a worker after ${counts.at(-1)} runs ÷ after ${counts[0]}, ${atOnce} at once`,
+        figure: `memory of a worker without garbage after ${counts.at(-1)} runs ÷ after ${counts[0]}, ${atOnce} at once`,
         aim: 'no growth',
         measured:
           `${(last.megabytes / first.megabytes).toFixed(2)}: ` +

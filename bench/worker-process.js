@@ -1,17 +1,21 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
+import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { projectFolder } from './stack.js';
 
 /** `sluice worker` in a process and a home of its own; it is ready when this returns. */
 export async function startWorkerProcess(address, root, settings = {}) {
   const home = await mkdtemp(join(tmpdir(), 'sluice-bench-worker-'));
-  const child = spawn(process.execPath, [join(projectFolder, 'dist', 'cli.js'), 'worker'], {
+  const collecting = join(home, 'collect-garbage');
+  const collector = ['--expose-gc', '--import', join(projectFolder, 'bench', 'collect-garbage.js')];
+  const child = spawn(process.execPath, [...collector, join(projectFolder, 'dist', 'cli.js'), 'worker'], {
     stdio: ['ignore', 'ignore', 'pipe'],
     env: {
       ...process.env,
+      SLUICE_BENCH_COLLECT: collecting,
       TEMPORAL_ADDRESS: address,
       SLUICE_ROOT: root,
       SLUICE_HOME: home,
@@ -29,8 +33,11 @@ export async function startWorkerProcess(address, root, settings = {}) {
     child.on('exit', (code) => reject(new Error(`the worker ended with ${code}: ${log}`)));
   });
   return {
-    /** Bytes of memory, as the system counts them (Linux). */
+    /** Bytes of memory, as the system counts them (Linux), without garbage. */
     async memory() {
+      await writeFile(collecting, '');
+      await sleep(5000);
+      await rm(collecting);
       const [, kilobytes] = /^VmRSS:\s+(\d+) kB$/m.exec(await readFile(`/proc/${child.pid}/status`, 'utf8'));
       return Number(kilobytes) * 1024;
     },
