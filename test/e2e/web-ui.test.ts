@@ -7,7 +7,7 @@ import { afterAll, beforeAll, expect, it } from 'vitest';
 import { projectFolder } from '../../src/config.ts';
 import type { Json } from '../../src/core/expressions.ts';
 import { searchAttributes } from '../../src/core/run.ts';
-import { browser, describeBrowser, withPage } from '../support/browser.ts';
+import { browser, describeBrowser, lookAt, withPage } from '../support/browser.ts';
 import { sluice } from '../support/commands.ts';
 import { until } from '../support/until.ts';
 import { startServer, startWorkerProcess, type Running, type Server } from '../support/stack.ts';
@@ -55,22 +55,10 @@ describeBrowser('the Web UI', () => {
     return pipeline as Json;
   };
 
-  /** The text of a page of a run, with its frames (Markdown is shown in one), and a picture of it for people. */
   const look = (page: string, name: string, ...expected: readonly string[]) =>
-    withPage(browser!, async (tab) => {
-      await tab.goto(`${server.uiUrl}${page}`);
-      const text = async () =>
-        (await Promise.all(tab.frames().map((frame) => frame.locator('body').innerText()))).join('\n');
-      const shows = async () => {
-        const shown = await text().catch(() => '');
-        return expected.every((words) => shown.includes(words));
-      };
-      // What it shows instead is in the picture.
-      await until(shows).catch(() => undefined);
-      await tab.waitForTimeout(1000);
-      await tab.screenshot({ path: join(output, `${name}.png`) });
-      return text();
-    });
+    withPage(browser!, (tab) =>
+      lookAt(tab, `${server.uiUrl}${page}`, join(output, `${name}.png`), ...expected),
+    );
 
   /** For the docs. */
   const keep = async (picture: string, name: string) => {

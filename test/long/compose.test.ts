@@ -4,7 +4,7 @@ import { afterAll, beforeAll, expect, it, vi } from 'vitest';
 import { createS3 } from '../../src/aws/s3.ts';
 import { projectFolder } from '../../src/config.ts';
 import { searchAttributes, type RunReport } from '../../src/core/run.ts';
-import { browser, withPage } from '../support/browser.ts';
+import { browser, lookAt, withPage } from '../support/browser.ts';
 import { describeCompose, openComposeStack, type ComposeStack } from '../support/compose.ts';
 import { dockerDo, listContainers } from '../support/docker.ts';
 import { until } from '../support/until.ts';
@@ -116,13 +116,9 @@ describeCompose('the stack of docker-compose.yml', () => {
       await tab.addInitScript(
         `localStorage.setItem('namespace-workflow-table-columns', ${JSON.stringify(setting)})`,
       );
-      const text = async () =>
-        (await Promise.all(tab.frames().map((frame) => frame.locator('body').innerText()))).join('\n');
       const look = async (page: string, name: string, expected: string) => {
-        await tab.goto(`${stack.uiUrl}/namespaces/default/${page}`);
-        await until(async () => (await text().catch(() => '')).includes(expected));
-        await tab.waitForTimeout(1000);
-        await tab.screenshot({ path: join(output, `${name}.png`) });
+        const url = `${stack.uiUrl}/namespaces/default/${page}`;
+        expect(await lookAt(tab, url, join(output, `${name}.png`), expected)).toContain(expected);
       };
       await look(`workflows?query=${encodeURIComponent('SluiceOutcome="accepted"')}`, 'list', '4.36');
       const runId = await stack.runIdOf('first');

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { projectFolder } from '../../src/config.ts';
 import { createRoot, type Command, type Root } from '../cli/fixtures.ts';
-import { browser, describeBrowser, withPage } from '../support/browser.ts';
+import { browser, describeBrowser, lookAt, withPage } from '../support/browser.ts';
 import { until } from '../support/until.ts';
 
 const output = join(projectFolder, 'test-output', 'web-ui');
@@ -38,15 +38,7 @@ describeBrowser('the Web UI of `sluice dev` with keys', () => {
   });
 
   const look = (name: string, expected: string) =>
-    withPage(browser!, async (page) => {
-      await page.goto(run);
-      const text = () => page.locator('body').innerText();
-      // What it shows instead is in the picture.
-      await until(async () => (await text().catch(() => '')).includes(expected), 90).catch(() => undefined);
-      await page.waitForTimeout(1000);
-      await page.screenshot({ path: join(output, `${name}.png`) });
-      return text();
-    });
+    withPage(browser!, (page) => lookAt(page, run, join(output, `${name}.png`), expected));
 
   it('shows nothing of a run without the codec server, and all of it with it', async () => {
     const without = await look('encrypted', 'trainingPipeline');

@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { chromium, type Page } from 'playwright-core';
 import { describePart } from './real-parts.ts';
+import { until } from './until.ts';
 
 const candidates = [
   process.env.CHROMIUM_PATH,
@@ -21,6 +22,32 @@ export const describeBrowser = describePart(
   'SLUICE_REQUIRE_BROWSER',
   browser === undefined ? 'there is no Chromium; set CHROMIUM_PATH' : undefined,
 );
+
+/**
+ * The text of a page of the Web UI with its frames (Markdown is shown in one) when it says all that is expected, or when it never does,
+ * and a picture of it for people.
+ */
+export async function lookAt(
+  page: Page,
+  url: string,
+  picture: string,
+  ...expected: readonly string[]
+): Promise<string> {
+  const text = async () =>
+    (await Promise.all(page.frames().map((frame) => frame.locator('body').innerText()))).join('\n');
+  await page.goto(url);
+  const shows = async () => {
+    const shown = await text().catch(() => '');
+    // As the page itself advises when it could not load a part of itself, which happens while a machine is busy.
+    if (shown.includes('Try a refresh')) await page.reload();
+    return expected.every((words) => shown.includes(words));
+  };
+  // What it shows instead is in the picture.
+  await until(shows).catch(() => undefined);
+  await page.waitForTimeout(1000);
+  await page.screenshot({ path: picture });
+  return text();
+}
 
 /** Opens a page in a headless browser with a profile of its own. */
 export async function withPage<T>(executablePath: string, work: (page: Page) => Promise<T>): Promise<T> {
