@@ -65,6 +65,8 @@ export interface Result {
   /** Of a failed or refused job. */
   reason: string;
   logTail: readonly string[];
+  /** From the first `ensure` to the end. */
+  seconds: number;
   /** What is at one of the request's output URIs. */
   output(name?: string): Promise<Map<string, string>>;
   /** The entries of `model.tar.gz` or `output.tar.gz`; null if there is no such file. */

@@ -66,13 +66,14 @@ export function skipReasons(
 async function runCase(one: ConformanceCase, target: ConformanceTarget): Promise<void> {
   const lab = createLab(target, one.id);
   const job = liveJob(target, lab.jobName, await one.job(lab));
+  const from = performance.now();
   try {
     const outcome = await outcomeOf(async () => {
       if (one.act) await one.act(job, lab);
       else await job.ensure();
       return job.ended();
     });
-    const result = toResult(target, job, outcome);
+    const result = toResult(target, job, outcome, (performance.now() - from) / 1000);
     // The whole outcome is shown, for the reason of a surprise is in it.
     expect(outcome, JSON.stringify(outcome, null, 2)).toMatchObject(one.ends);
     await one.verify?.(result, lab);
@@ -91,7 +92,7 @@ async function outcomeOf(run: () => Promise<EndedJobState>): Promise<Outcome> {
   }
 }
 
-function toResult(target: ConformanceTarget, job: LiveJob, outcome: Outcome): Result {
+function toResult(target: ConformanceTarget, job: LiveJob, outcome: Outcome, seconds: number): Result {
   const output: Result['output'] = async (name) => {
     const found = await target.readOutput(outputUriOf(job.request, name));
     return new Map([...found].map(([path, data]) => [path, data.toString('utf8')]));
@@ -106,6 +107,7 @@ function toResult(target: ConformanceTarget, job: LiveJob, outcome: Outcome): Re
     outcome,
     reason: 'reason' in outcome ? outcome.reason : '',
     logTail: 'logTail' in outcome ? outcome.logTail : [],
+    seconds,
     output,
     archive,
     async report() {

@@ -101,7 +101,8 @@ if os.fork() == 0:
 report(left="a child")
 os._exit(0)`),
     ends: { status: 'succeeded' },
-    async verify({ output, job }) {
+    async verify({ seconds, output, job }) {
+      expect(seconds).toBeLessThan(30);
       await pause(1500);
       expect([...(await output()).keys()]).toEqual(['report.json']);
       const state = await job.describe();

@@ -128,8 +128,9 @@ export const instanceCases: ConformanceCase[] = [
         two,
       ),
     ends: { status: 'failed', code: 'JobFailed', exitCode: 3 },
-    async verify({ output }) {
+    async verify({ output, seconds }) {
       expect((await output()).size).toBe(0);
+      expect(seconds).toBeLessThan(60);
     },
   },
   {
