@@ -51,9 +51,14 @@ export interface Root {
   hostGone(): Promise<void>;
   jobProcesses(): number[];
   ledgerLines(): string[];
+  /** Lets every step go on that is {@link held}. */
+  letGo(): void;
   /** Ends what is left. */
   remove(): Promise<void>;
 }
+
+/** Shell words of a step: waits until {@link Root.letGo}. */
+export const held = 'until [ -e "$LEDGER.go" ]; do sleep 0.1; done';
 
 /** Standard shell words of every step: the folder of the job, and a line in the ledger. */
 const shell = (script: string) => [
@@ -105,6 +110,7 @@ export function createRoot(): Root {
     host,
     hostGone,
     jobProcesses,
+    letGo: () => void write('ledger.txt.go', ''),
     ledgerLines: () => (existsSync(ledger) ? readFileSync(ledger, 'utf8').trim().split('\n') : []),
     async remove() {
       for (const { pid } of commands) if (isAlive(pid)) process.kill(pid, 'SIGKILL');

@@ -2,7 +2,7 @@ import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { sluice } from '../support/commands.ts';
-import { freePorts } from '../support/ports.ts';
+import { freePort } from '../support/ports.ts';
 import { startServer, startWorkerProcess, type Running, type Server } from '../support/stack.ts';
 import { makeFolder } from '../images/fixtures/python.ts';
 import { until } from '../support/until.ts';
@@ -14,7 +14,7 @@ describe('the health of a worker', () => {
   let port: number;
   beforeAll(async () => {
     server = await startServer({ dbFile: join(root, 'temporal.db') });
-    [port] = (await freePorts(1)) as [number];
+    port = await freePort();
     const env = { SLUICE_HEALTH_PORT: `${port}` };
     worker = await startWorkerProcess({ root, address: server.address, env });
   });

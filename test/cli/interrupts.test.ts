@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { until } from '../support/until.ts';
-import { createRoot, jsonFrom, type Command, type Root } from './fixtures.ts';
+import { createRoot, held, jsonFrom, type Command, type Root } from './fixtures.ts';
 
 let root: Root;
 beforeEach(() => {
@@ -11,7 +11,7 @@ afterEach(() => root.remove());
 const stuck = () => root.pipeline({ train: 'sleep 300' });
 /** Deaf to SIGTERM until the file says otherwise, with a grace that no test waits for. */
 const deaf = () => {
-  const script = 'trap "" TERM; echo train >> "$LEDGER"; until [ -e "$LEDGER.go" ]; do sleep 0.1; done';
+  const script = `trap "" TERM; echo train >> "$LEDGER"; ${held}`;
   const environment = { LEDGER: root.ledger, ROOT_MARKER: root.marker };
   const train = { entrypoint: ['/bin/sh', '-c', script], environment, local: { stopGraceSeconds: 900 } };
   return root.pipeline({ train });
@@ -47,7 +47,7 @@ describe('Ctrl-C', () => {
     expect(ended).toMatchObject({ code: 130, stdout: '' });
     // It has not waited for it.
     expect(root.jobProcesses()).not.toEqual([]);
-    root.write('ledger.txt.go', '');
+    root.letGo();
     await root.hostGone();
     expect(root.jobProcesses()).toEqual([]);
   });

@@ -6,7 +6,7 @@ import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from
 import { isAlive, listensOn } from '../../src/cli/host/processes.ts';
 import { startServer, type Server } from '../support/stack.ts';
 import { until } from '../support/until.ts';
-import { createRoot, jsonFrom, type Root } from './fixtures.ts';
+import { createRoot, held, jsonFrom, type Root } from './fixtures.ts';
 
 let root: Root;
 beforeEach(() => {
@@ -53,14 +53,13 @@ describe('sluice dev', () => {
 
   it('may end and be started again under a run that is followed', async () => {
     const first = await root.dev();
-    const held = 'until [ -e "$LEDGER.go" ]; do sleep 0.1; done';
     const file = root.pipeline({ train: `${held}; echo a model > "$base/model/m.txt"` });
     const run = root.start(['run', file, '--json']);
     await until(() => root.ledgerLines().includes('train'));
     first.signal('SIGINT');
     expect(await first.ended).toMatchObject({ code: 0 });
     const second = await root.dev();
-    root.write('ledger.txt.go', '');
+    root.letGo();
     const ended = await run.ended;
     expect(ended.code, ended.stderr).toBe(0);
     expect(ended.stderr).toContain('does not answer');

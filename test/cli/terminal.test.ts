@@ -5,7 +5,7 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { projectFolder } from '../../src/config.ts';
 import { python } from '../engines/process/fixtures.ts';
 import { until } from '../support/until.ts';
-import { commandEnvironment, createRoot, program, type Root } from './fixtures.ts';
+import { commandEnvironment, createRoot, held, program, type Root } from './fixtures.ts';
 import { screenAfter } from './screen.ts';
 
 let root: Root;
@@ -81,10 +81,7 @@ describe('sluice run on a terminal', () => {
   it('leaves at once at the second Ctrl-C, with the cursor where a person types', async () => {
     // Deaf to SIGTERM, with a grace that nobody waits for.
     const train = {
-      entrypoint: [
-        ...['/bin/sh', '-c'],
-        'trap "" TERM; echo train >> "$LEDGER"; until [ -e "$LEDGER.go" ]; do sleep 0.1; done',
-      ],
+      entrypoint: [...['/bin/sh', '-c'], `trap "" TERM; echo train >> "$LEDGER"; ${held}`],
       environment: { LEDGER: root.ledger, ROOT_MARKER: root.marker },
       local: { stopGraceSeconds: 900 },
     };
@@ -98,7 +95,7 @@ describe('sluice run on a terminal', () => {
     expect(await run.ended).toBe(130);
     expect(run.showsCursor()).toBe(true);
     expect(root.jobProcesses()).not.toEqual([]);
-    root.write('ledger.txt.go', '');
+    root.letGo();
     await root.hostGone();
     expect(root.jobProcesses()).toEqual([]);
   });
@@ -141,12 +138,9 @@ it('sluice dev on a terminal says what it serves, and ends at Ctrl-C', async () 
 });
 
 it('piped, sluice run writes plain lines', async () => {
-  const command = root.start([
-    'run',
-    root.pipeline({ train: 'until [ -e "$LEDGER.go" ]; do sleep 0.1; done' }),
-  ]);
+  const command = root.start(['run', root.pipeline({ train: held })]);
   await until(() => command.stderr().includes('train: running'));
-  root.write('ledger.txt.go', '');
+  root.letGo();
   const run = await command.ended;
   expect(run.code, run.stderr).toBe(0);
   expect(run.stdout + run.stderr).not.toMatch(/[\u0000-\u0009\u000b-\u001f]/);

@@ -6,7 +6,7 @@ import { useAwsSettings, withoutAwsSettings } from '../support/aws-env.ts';
 import { openCloudStage, type CloudStage } from '../support/cloud-stage.ts';
 import { command, sluice } from '../support/commands.ts';
 import { folderPerTest } from '../support/folders.ts';
-import { freePorts } from '../support/ports.ts';
+import { freePort, freePorts } from '../support/ports.ts';
 import { describeS3 } from '../support/s3-server.ts';
 import { startServer, type Server } from '../support/stack.ts';
 import { openStage, type Stage } from '../support/stage.ts';
@@ -100,7 +100,7 @@ describe('sluice doctor', () => {
   });
 
   it('finds that no worker polls, and that none answers where it should', async () => {
-    const [none] = await freePorts(1);
+    const none = await freePort();
     const { code, found } = await examine({
       ...env,
       SLUICE_TASK_QUEUE: 'other',

@@ -17,7 +17,7 @@ import {
 import { sluice } from '../support/commands.ts';
 import { failureOf, folderPerTest } from '../support/folders.ts';
 import { smallPipeline } from '../support/pipelines.ts';
-import { freePorts } from '../support/ports.ts';
+import { freePort } from '../support/ports.ts';
 import { describeS3 } from '../support/s3-server.ts';
 import type { Running } from '../support/stack.ts';
 import { until } from '../support/until.ts';
@@ -147,7 +147,7 @@ describeS3('instance types that are capped', () => {
     expect(worker.log()).toContain('step waits for instances');
 
     await worker.kill();
-    const [metrics] = await freePorts(1);
+    const metrics = await freePort();
     worker = await stage.startWorker({ ...caps, SLUICE_METRICS_PORT: `${metrics}` });
     await terminated.terminate();
     await canceled.cancel();

@@ -4,7 +4,7 @@ import { openCloudStage, smallScript, type CloudStage } from '../support/cloud-s
 import { folderPerTest } from '../support/folders.ts';
 import { smallPipeline } from '../support/pipelines.ts';
 import { startOtlpReceiver, type OtlpReceiver } from '../support/otlp-receiver.ts';
-import { freePorts } from '../support/ports.ts';
+import { freePort } from '../support/ports.ts';
 import { scrape, total } from '../support/scrape.ts';
 import { describeS3 } from '../support/s3-server.ts';
 import { until } from '../support/until.ts';
@@ -21,7 +21,7 @@ describeS3('the metrics of a worker with runs in SageMaker', () => {
   beforeAll(async () => {
     stage = await openCloudStage('sagemaker-metrics', { speed: 200 });
     await writeSmallRoot(stage.folder);
-    [port] = (await freePorts(1)) as [number];
+    port = await freePort();
     receiver = await startOtlpReceiver();
     const traces = { OTEL_EXPORTER_OTLP_TRACES_ENDPOINT: `${receiver.url}/traces` };
     await stage.startWorker({ SLUICE_METRICS_PORT: `${port}`, ...traces });

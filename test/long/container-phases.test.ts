@@ -11,7 +11,7 @@ import {
   type ContainerStage,
 } from '../support/container-stage.ts';
 import { baseImage, describeDocker, dockerApi, dockerDo } from '../support/docker.ts';
-import { freePorts } from '../support/ports.ts';
+import { freePort } from '../support/ports.ts';
 import type { Running } from '../support/stack.ts';
 
 describeDocker('what commands show of a run in containers', () => {
@@ -78,7 +78,7 @@ describeDocker('what commands show of a run in containers', () => {
 
   it('is the pull of an image, and why that is tried again', async () => {
     worker = await stage.startContainerWorker();
-    const [port] = await freePorts(1);
+    const port = await freePort();
     const image = `127.0.0.1:${port}/nobody:1`;
     const file = await pipelineFile(shellPipeline('true', { image, framework: undefined as never }));
     const ended = await command('run', file, '--json');

@@ -2,7 +2,7 @@ import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { statusQuery } from '../../src/core/run.ts';
 import { namedMetrics } from '../deploy/observing.ts';
 import { sluice } from '../support/commands.ts';
-import { freePorts } from '../support/ports.ts';
+import { freePort } from '../support/ports.ts';
 import { scrape, total } from '../support/scrape.ts';
 import { uniqueSeconds } from '../support/shell-jobs.ts';
 import type { Running } from '../support/stack.ts';
@@ -19,7 +19,7 @@ describe('the metrics of a worker', () => {
   let worker: Running;
   beforeAll(async () => {
     stage = await openTrainingStage('metrics');
-    [port] = (await freePorts(1)) as [number];
+    port = await freePort();
   });
   afterAll(() => stage.close());
   /** Each counts from the beginning. */

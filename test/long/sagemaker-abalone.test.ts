@@ -9,7 +9,7 @@ import type { Entry } from '../../src/emulator/ledger.ts';
 import { clientEnv } from '../../src/emulator/start.ts';
 import type { RunReport } from '../../src/core/run.ts';
 import { problemsInLedger } from '../support/botocore.ts';
-import { freePorts } from '../support/ports.ts';
+import { freePort } from '../support/ports.ts';
 import { describeS3, startS3Server, type S3Server } from '../support/s3-server.ts';
 import { openStage, type Stage } from '../support/stage.ts';
 import { until } from '../support/until.ts';
@@ -108,7 +108,7 @@ async function filesBelow(folder: string): Promise<string[]> {
 
 /** `sluice emulator --execute`, its jobs as processes. */
 async function startExecutingEmulator(env: Record<string, string>) {
-  const [port] = await freePorts(1);
+  const port = await freePort();
   const command = [join(projectFolder, 'dist', 'cli.js'), 'emulator', '--execute', '--port', `${port}`];
   const child = spawn(process.execPath, command, {
     env: { ...process.env, SLUICE_SKIP_SETUP: '1', SLUICE_LOCAL_ENGINE: 'process', ...env },
