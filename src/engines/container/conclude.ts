@@ -14,9 +14,10 @@ import {
 import { jobInputs, jobOutputs, optMl, withoutFinalSlash } from '../opt-ml.ts';
 import { createAsides, placeOutput, removeAsides, type Asides } from './asides.ts';
 import type { ContainerClient } from './client.ts';
+import { readHead, type Reading } from './container-files.ts';
 import { driverFolder } from './group.ts';
 import { decisive, exitRecord, outcomeSchema, speakers, type Outcome, type Words } from './outcome.ts';
-import { makeFolders, makeOutput, readHead, type ContainerOutput, type Making } from './outputs.ts';
+import { makeFolders, makeOutput, type ContainerOutput } from './outputs.ts';
 import { removeContainers } from './removal.ts';
 
 /** The last act of a job, written before anything appears: after that it is only repeated, whoever is killed meanwhile. */
@@ -96,13 +97,13 @@ async function makeOutputs(
   }
   const paths = await asides.plan(wanted.map(({ destination }) => destination));
   const note = (text: string) => void appendFile(files.log, `sluice: ${text}\n`).catch(() => undefined);
-  const making = { client, note, signal };
+  const reading = { client, note, signal };
   const planned = wanted.map((one, index) => ({ ...one, aside: paths[index] ?? '' }));
-  const brought = await bringTogether(work.job, planned, making);
+  const brought = await bringTogether(work.job, planned, reading);
   const made: Ending['outputs'] = [];
   // One after the other: the engine keeps a container locked for the length of a stream.
   for (const { output, destination, aside } of planned) {
-    if (brought.has(aside) || (await makeOutput(output, aside, making))) made.push({ aside, destination });
+    if (brought.has(aside) || (await makeOutput(output, aside, reading))) made.push({ aside, destination });
   }
   return made;
 }
@@ -111,7 +112,7 @@ async function makeOutputs(
 async function bringTogether(
   job: JobRequest,
   planned: readonly { output: ContainerOutput; aside: string }[],
-  making: Making,
+  reading: Reading,
 ): Promise<Set<string>> {
   const given = jobInputs(job).map(({ folder }) => `${optMl}/${folder}/`);
   const brought = new Set<string>();
@@ -123,7 +124,7 @@ async function bringTogether(
     if (siblings.length < 2 || container === undefined || other !== undefined) continue;
     if (given.some((folder) => folder.startsWith(`${parent}/`))) continue;
     const asides = new Map(siblings.map(({ output, aside }) => [posix.basename(output.folder), aside]));
-    for (const aside of await makeFolders(container, parent, asides, making)) brought.add(aside);
+    for (const aside of await makeFolders(container, parent, asides, reading)) brought.add(aside);
   }
   return brought;
 }

@@ -5,7 +5,7 @@ import { SluiceError } from '../../core/errors.ts';
 import type { ContainerClient } from './client.ts';
 import { labels } from './group.ts';
 import { refusalStatus } from './refusals.ts';
-import { readHead } from './outputs.ts';
+import { readHead } from './container-files.ts';
 import { createBody } from './requests.ts';
 
 const target = '/sluice-probe';
