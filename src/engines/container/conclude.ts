@@ -15,9 +15,10 @@ import { jobInputs, jobOutputs, optMl, withoutFinalSlash } from '../opt-ml.ts';
 import { createAsides, placeOutput, removeAsides, type Asides } from './asides.ts';
 import type { ContainerClient } from './client.ts';
 import { readHead, type Reading } from './container-files.ts';
-import { driverFolder } from './group.ts';
+import { driverOutputs } from './group.ts';
 import { decisive, exitRecord, outcomeSchema, speakers, type Outcome, type Words } from './outcome.ts';
 import { makeFolders, makeOutput, type ContainerOutput } from './outputs.ts';
+import { makePredictions } from './predictions.ts';
 import { removeContainers } from './removal.ts';
 
 /** The last act of a job, written before anything appears: after that it is only repeated, whoever is killed meanwhile. */
@@ -68,8 +69,8 @@ async function prepareEnding(work: Concluding, asides: Asides): Promise<Ending> 
   const isGood = exit.outcome === 'exited' && exit.exitCode === 0 && !exit.messageInvalid;
   if (!isGood) return { exit, outputs: [] };
   try {
-    const outputs = await makeOutputs(work, await reach(), outcome, asides);
-    if (!exists(files.stop)) return { exit, outputs };
+    const { outputs, records } = await makeOutputs(work, await reach(), outcome, asides);
+    if (!exists(files.stop)) return { exit: { ...exit, records }, outputs };
   } catch (error) {
     await asides.remove();
     if (!exists(files.stop)) return { exit: failedCommit(exit, error), outputs: [] };
@@ -87,7 +88,7 @@ async function makeOutputs(
   client: ContainerClient,
   outcome: Outcome,
   asides: Asides,
-): Promise<Ending['outputs']> {
+): Promise<{ outputs: Ending['outputs']; records: number | null }> {
   const { files, signal } = work;
   const wanted = outputsOf(work, outcome);
   for (const { destination } of wanted) {
@@ -99,13 +100,22 @@ async function makeOutputs(
   const note = (text: string) => void appendFile(files.log, `sluice: ${text}\n`).catch(() => undefined);
   const reading = { client, note, signal };
   const planned = wanted.map((one, index) => ({ ...one, aside: paths[index] ?? '' }));
+  const outputs: Ending['outputs'] = [];
+  if (work.job.kind === 'Transform') {
+    let records = 0;
+    for (const { output, destination, aside } of planned) {
+      records += await makePredictions(output, aside, reading);
+      outputs.push({ aside, destination });
+    }
+    return { outputs, records };
+  }
   const brought = await bringTogether(work.job, planned, reading);
-  const made: Ending['outputs'] = [];
   // One after the other: the engine keeps a container locked for the length of a stream.
   for (const { output, destination, aside } of planned) {
-    if (brought.has(aside) || (await makeOutput(output, aside, reading))) made.push({ aside, destination });
+    if (brought.has(aside) || (await makeOutput(output, aside, reading)))
+      outputs.push({ aside, destination });
   }
-  return made;
+  return { outputs, records: null };
 }
 
 /** Outputs beside each other of a single host, where nothing lies that the job was given. @returns the asides of those that are made. */
@@ -136,7 +146,7 @@ function outputsOf(
   const mains = containers.filter(({ main }) => main).map((container) => container.name);
   if (job.kind === 'Transform') {
     const destination = localPath(withoutFinalSlash(job.body.TransformOutput.S3OutputPath));
-    return [{ output: { kind: 'folder', folder: `${driverFolder}/output`, containers: mains }, destination }];
+    return [{ output: { kind: 'folder', folder: driverOutputs, containers: mains }, destination }];
   }
   return jobOutputs(name, job).map(({ kind, folder, uri }) => ({
     output: { kind, folder: `${optMl}/${folder}`, containers: mains },
@@ -158,7 +168,7 @@ function failedCommit(exit: ExitRecord, error: unknown): ExitRecord {
 const failureCharacters = 1024;
 const messageBytes = 1024;
 
-const noWords: Words = { failure: null, message: null, messageInvalid: false, records: null };
+const noWords: Words = { failure: null, message: null, messageInvalid: false };
 
 async function readWords(client: ContainerClient, job: JobRequest, outcome: Outcome): Promise<Words> {
   const failed = speakers(outcome).filter(({ status }) => status === 'exited');
@@ -176,9 +186,8 @@ async function readWords(client: ContainerClient, job: JobRequest, outcome: Outc
         ...noWords,
         ...readMessage(await readHead(client, name, `${optMl}/output/message`, messageBytes + 4)),
       };
-    case 'Transform':
-      return { ...noWords, records: await countRecords(client, outcome) };
     case 'Training':
+    case 'Transform':
       return noWords;
   }
 }
@@ -196,15 +205,4 @@ function readMessage(data: Buffer | null): Pick<Words, 'message' | 'messageInval
     }
   }
   return { message: null, messageInvalid: true };
-}
-
-async function countRecords(client: ContainerClient, { containers }: Outcome): Promise<number> {
-  const mains = containers.filter(({ main }) => main);
-  const results = await Promise.all(
-    mains.map(({ name }) => readHead(client, name, `${driverFolder}/result.json`, 64 * 1024 * 1024)),
-  );
-  const records = results.map((result) =>
-    result === null ? 0 : (JSON.parse(result.toString('utf8')) as { records: number }).records,
-  );
-  return records.reduce((sum, count) => sum + count, 0);
 }

@@ -12,6 +12,7 @@ import {
 } from '../opt-ml.ts';
 import { driverConfig } from '../transform/config.ts';
 import type { Home } from './home.ts';
+import { resultName } from './predictions.ts';
 import type { ContainerSpec, Network } from './requests.ts';
 
 /** A container of a job, and what is put into it before it starts. */
@@ -64,6 +65,7 @@ export const labels = {
 
 /** Not below /opt/ml, which belongs to the job. */
 export const driverFolder = '/sluice';
+export const driverOutputs = `${driverFolder}/output`;
 const servingPort = 8080;
 
 /** The containers of a job, in the order in which they start; the first main one has the job's name. */
@@ -143,12 +145,12 @@ function planTransform(setting: GroupSetting, host: string, shard: Shard): Plann
         options: withoutGpus(spec.options),
       },
       files: {},
-      folders: [`${driverFolder}/output`, `${optMl}/output`],
+      folders: [driverOutputs, `${optMl}/output`],
       inputs: [
         batchInput(batch),
         { ...given, source: folder, target: `${driverFolder}/driver`, isFolder: true },
       ],
-      part: { kind: 'driver', folder, settings: JSON.stringify(driver(job, batch, shard)) },
+      part: { kind: 'driver', folder, settings: JSON.stringify(driver(job, batch, host, shard)) },
     },
   ];
 }
@@ -218,7 +220,7 @@ function servingVariables({ body }: TransformJob): Record<string, string> {
   };
 }
 
-function driver(job: TransformJob, batch: FoundBatch, { index, count }: Shard) {
+function driver(job: TransformJob, batch: FoundBatch, host: string, { index, count }: Shard) {
   const inBatch = (path: string) => batchTarget(batch) + path.slice(batch.path.length);
   return driverConfig(job, {
     serve: null,
@@ -227,8 +229,8 @@ function driver(job: TransformJob, batch: FoundBatch, { index, count }: Shard) {
     inputs: batch.files
       .filter((_file, number) => number % count === index)
       .map(({ path, name }) => ({ path: inBatch(path), name })),
-    outputDir: `${driverFolder}/output`,
-    resultFile: `${driverFolder}/result.json`,
+    outputDir: driverOutputs,
+    resultFile: `${driverOutputs}/${resultName(host)}`,
     failureFile: `${optMl}/output/failure`,
   });
 }

@@ -46,7 +46,6 @@ export interface Words {
   /** `/opt/ml/output/message` of a processing job. */
   message: string | null;
   messageInvalid: boolean;
-  records: number | null;
 }
 
 /** How the job ended, in the words that both local engines share. */
@@ -61,6 +60,7 @@ export function exitRecord(outcome: Outcome, startedAt: string, words: Words): E
     outOfMemory: container?.outOfMemory ?? false,
     error: null,
     denied: false,
+    records: null,
     ...words,
   };
   const lost = (error: string): ExitRecord => ({ ...record, outcome: 'lost', exitCode: null, error });

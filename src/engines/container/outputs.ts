@@ -19,6 +19,8 @@ import { createPack } from './pack.ts';
 /** A folder that is handed over. */
 export interface ContainerOutput extends Place {
   kind: JobOutput['kind'];
+  /** Of a folder: takes a file that is not handed over. */
+  takeOut?: (found: Found) => Promise<boolean>;
 }
 
 /**
@@ -63,9 +65,9 @@ const topOf = (name: string) => name.slice(0, name.indexOf('/'));
 
 async function makeFolder(output: ContainerOutput, aside: string, reading: Reading): Promise<true> {
   await mkdir(aside, { recursive: true });
-  const isThere = await eachEntry(output, reading, (found) =>
-    placeEntry(found, join(aside, found.name), reading),
-  );
+  const isThere = await eachEntry(output, reading, async (found) => {
+    if (!(await output.takeOut?.(found))) await placeEntry(found, join(aside, found.name), reading);
+  });
   if (!isThere) throw removedByJob(output);
   return true;
 }

@@ -153,6 +153,7 @@ def append(response, settings, output):
 
 
 def write_result(path, result):
+    os.makedirs(os.path.dirname(path), exist_ok=True)
     with open(path + ".part", "w", encoding="utf-8") as file:
         json.dump(result, file)
     os.replace(path + ".part", path)
