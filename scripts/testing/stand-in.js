@@ -71,14 +71,19 @@ async function pull(context, tag) {
   }
 }
 
+/** @param {Record<string, string | undefined>} env @param {{ suite: string }} system */
+export const debianTarIn = (env, system) =>
+  join(cacheFolder(env), 'images', `stand-in-${system.suite}-${process.arch}-${keyOf(system)}.tar.gz`);
+
 /** The files of a Debian with these packages, as a tar in the cache. Root, debootstrap and apt's own mirror are what it needs.
  * @param {Context} context @param {{ suite: string, packages: string[], leftOut: string[] }} system @returns {Promise<string>} */
 export async function debianTar(context, system) {
-  const { suite } = system;
-  const name = `stand-in-${suite}-${process.arch}-${keyOf(system)}.tar.gz`;
-  const tar = join(cacheFolder(context.env), 'images', name);
+  const tar = debianTarIn(context.env, system);
   if (existsSync(tar)) return tar;
-  const mirror = (await debianSources(context, suite))[0]?.uri;
+  const { suite } = system;
+  // A mirror has every release, whichever this machine has.
+  const [source] = [...(await debianSources(context, suite)), ...(await debianSources(context, ''))];
+  const mirror = source?.uri;
   if (!mirror)
     throw new SetupError(
       `${refusal} apt knows no mirror of Debian ${suite}. If /etc/apt has one: apt-get update`,

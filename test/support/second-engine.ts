@@ -23,6 +23,9 @@ export const tinyImage = 'sluice-test-tiny:1';
 
 const programs = ['sh', 'sleep', 'cat'];
 
+/** For `DOCKER_HOST`. */
+export const secondEngineHost = (folder: string) => `unix://${folder}/docker.sock`;
+
 /** For tests with such an engine. */
 export const describeSecondEngine = describePart(
   "a container engine of the test's own",
@@ -32,10 +35,22 @@ export const describeSecondEngine = describePart(
     : 'only root can start a Docker engine',
 );
 
-export async function startSecondEngine(): Promise<SecondEngine> {
-  // Paths of sockets must be short.
-  const folder = mkdtempSync('/tmp/sluice-engine-');
-  const host = `unix://${folder}/docker.sock`;
+export interface SecondEngineSetting {
+  /** Where all that it has is to be, with a short path, for sockets have no others. */
+  folder?: string;
+  /** Lines of shell that change what it sees of the machine, by mounts that nobody else sees. */
+  prepare?: string;
+  /** Of `dockerd`, at every start. */
+  options?: readonly string[];
+}
+
+export async function startSecondEngine(setting: SecondEngineSetting = {}): Promise<SecondEngine> {
+  const folder = setting.folder ?? mkdtempSync('/tmp/sluice-engine-');
+  const host = secondEngineHost(folder);
+  const prepared =
+    setting.prepare === undefined
+      ? []
+      : ['unshare', '--mount', 'sh', '-ec', `${setting.prepare}\nexec "$@"`, 'sh'];
   const network = makeNetworkNamespace();
   let daemon: ChildProcess | null = null;
   const docker = (...args: string[]) =>
@@ -47,9 +62,13 @@ export async function startSecondEngine(): Promise<SecondEngine> {
       word.startsWith('--') ? word : join(folder, word),
     );
     const [program, ...inside] = network.prefix;
-    const child = spawn(program, [...inside, 'dockerd', ...args, ...options, '-H', host], {
-      stdio: ['ignore', log, log],
-    });
+    const child = spawn(
+      program,
+      [...inside, ...prepared, 'dockerd', ...args, ...(setting.options ?? []), ...options, '-H', host],
+      {
+        stdio: ['ignore', log, log],
+      },
+    );
     daemon = child;
     await until(() => {
       if (child.exitCode !== null)

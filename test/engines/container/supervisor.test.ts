@@ -204,6 +204,16 @@ describe('a supervisor', () => {
     expect(engine.containers.get('one')!.starts).toBe(1);
   });
 
+  it('starts what was not started because the supervisor before was killed: Docker from 25 on gives such a start up', async () => {
+    engine.add('server', { error: 'context canceled', exitCode: 128 });
+    engine.add('one');
+    await supervise({ containers: { server: 'service', one: 'main' } });
+    await isRunning();
+    engine.end('one', 0);
+    expect(await outcome()).toMatchObject({ cause: null, containers: [{ error: null }, { exitCode: 0 }] });
+    expect(engine.containers.get('server')!.starts).toBe(1);
+  });
+
   it('tells a start apart that is refused because something is gone', async () => {
     engine.add('one');
     engine.instead.set('start', (response) => send(response, 404, { message: 'network x not found' }));

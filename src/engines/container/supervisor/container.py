@@ -20,7 +20,9 @@ class Container:
         self.has_died = False
         self.was_started_here = False
         self._state = None
-        self._start_error = None
+        # Why it could not be started. What the engine keeps of a start that another supervisor asked for is no answer: Docker from 25
+        # on gives a start up, before anything runs, when who asked for it is killed.
+        self.error = None
         self._misses = False
 
     def look(self, api):
@@ -29,19 +31,12 @@ class Container:
 
     def start(self, api):
         try:
-            self._start_error = api.start(self.name)
-            self.was_started_here = self._start_error is None
+            self.error = api.start(self.name)
+            self.was_started_here = self.error is None
         except Missing as error:
-            self._start_error = str(error)
+            self.error = str(error)
             self._misses = True
         self.look(api)
-
-    @property
-    def error(self):
-        """Why it could not be started; the engine keeps that, for a supervisor that takes over."""
-        if self._start_error is None and self._status == "created":
-            return self._state["Error"] or None
-        return self._start_error
 
     @property
     def has_started(self):
