@@ -6,6 +6,7 @@ import { fileURLToPath, pathToFileURL } from 'node:url';
 import { createProcessEngine } from '../dist/engines/process/engine.js';
 import { readConfig } from '../dist/config.js';
 import { median, millis, sideBySide, spread } from './measure.js';
+import { runJob } from './container-engine.js';
 import { noOpRequest } from './no-op-steps.js';
 import { projectFolder } from './stack.js';
 
@@ -32,7 +33,7 @@ export async function bigInput(rounds) {
   const small = await file('small.csv', 1024);
   const peak = { big: 0, small: 0 };
   const run = async (which, path) => {
-    await runJob(engine, requestFor(path));
+    await runJob(engine, `bench-${randomUUID().slice(0, 8)}`, requestFor(path));
     peak[which] = Math.max(peak[which], process.memoryUsage().rss);
   };
   try {
@@ -65,15 +66,4 @@ function requestFor(path) {
       },
     },
   ]);
-}
-
-async function runJob(engine, request) {
-  const ref = await engine.ensure(`bench-${randomUUID().slice(0, 8)}`, request, new AbortController().signal);
-  const started = Date.now();
-  for (;;) {
-    const state = await engine.describe(ref);
-    if (state.status === 'succeeded') return;
-    if (state.status !== 'running') throw new Error(JSON.stringify(state));
-    await new Promise((resolve) => setTimeout(resolve, engine.pollIntervalMs(Date.now() - started)));
-  }
 }

@@ -44,10 +44,16 @@ export async function runJob(engine, name, request) {
   const signal = new AbortController().signal;
   const ref = await engine.ensure(name, request, signal);
   const started = Date.now();
-  for (;;) {
-    const state = await engine.describe(ref, signal);
-    if (state.status === 'succeeded') return state;
-    if (state.status !== 'running') throw new Error(JSON.stringify(state));
-    await new Promise((resolve) => setTimeout(resolve, engine.pollIntervalMs(Date.now() - started)));
+  const news = engine.listen(ref);
+  try {
+    for (;;) {
+      const state = await engine.describe(ref, signal);
+      if (state.status === 'succeeded') return state;
+      if (state.status !== 'running') throw new Error(JSON.stringify(state));
+      const interval = engine.pollIntervalMs(Date.now() - started);
+      await Promise.race([new Promise((resolve) => setTimeout(resolve, interval)), news.next()]);
+    }
+  } finally {
+    news.close();
   }
 }

@@ -39,7 +39,7 @@ const figures = {
 const rounds = {
   ...{ startUp: 5, noOpSteps: 5, abalone: 5, bigInput: 7, manyRuns: 1 },
   ...{ s3Transfers: 8, describeCalls: 1, watchedJobs: 1, throttleStorm: 1 },
-  ...{ containerNoOp: 15, containerAbalone: 5, containerOutput: 3, containerCancel: 11 },
+  ...{ containerNoOp: 15, containerAbalone: 11, containerOutput: 3, containerCancel: 11 },
   ...{ workerImage: 5 },
 };
 

@@ -5,7 +5,7 @@ import type { EndedJobState, JobRef, JobRequest, JobState } from '../core/jobs.t
 import { measure } from '../core/metrics.ts';
 import type { RemoteJob } from '../core/remote-job.ts';
 import type { ResolvedSession } from '../core/session.ts';
-import type { Engine } from '../engines/engine.ts';
+import type { Engine, JobNews } from '../engines/engine.ts';
 import type { Tell } from './heartbeats.ts';
 import { pause, rethrowCancellation, verdictOnCancellation } from './cancellation.ts';
 
@@ -52,18 +52,35 @@ export async function runJob(engine: Engine, input: NamedRequest, tell: Tell): P
     measure(metricMeter, 'sluice_jobs_started', 1, { engine: engine.name, how });
     // A clock that nobody sets: set back, the other one would have the engine asked without a pause.
     const ensured = performance.now();
-    for (;;) {
-      const state = await engine.describe(ref, context.cancellationSignal);
-      if (state.status !== 'running') return outcome(ref, state);
-      tell({ ...ref, phase: state.phase, ...(state.remote && { remote: state.remote }) });
-      await context.sleep(engine.pollIntervalMs(performance.now() - ensured, remainingMs(request, state)));
-    }
+    return await listening(engine, ref, async (news) => {
+      for (;;) {
+        const state = await engine.describe(ref, context.cancellationSignal);
+        if (state.status !== 'running') return outcome(ref, state);
+        tell({ ...ref, phase: state.phase, ...(state.remote && { remote: state.remote }) });
+        const interval = engine.pollIntervalMs(performance.now() - ensured, remainingMs(request, state));
+        await Promise.race([context.sleep(interval), news()]);
+      }
+    });
   } catch (error) {
     if (!context.cancellationSignal.aborted) throw error;
     tell({ ...ref, phase: 'stopping' });
     if ((await verdictOnCancellation(context)) === 'stop-job') await stopJob(engine, ref);
     else log.info('job left running for the next attempt', { job: name, engine: engine.name });
     return rethrowCancellation(context);
+  }
+}
+
+/** Does what waits for news of a job again and again; of an engine that hears nothing there is none. */
+async function listening<Result>(
+  engine: Engine,
+  ref: JobRef,
+  work: (news: JobNews['next']) => Promise<Result>,
+): Promise<Result> {
+  const news = engine.listen?.(ref);
+  try {
+    return await work(() => news?.next() ?? new Promise<void>(() => undefined));
+  } finally {
+    news?.close();
   }
 }
 
@@ -102,14 +119,16 @@ export async function stopJob(engine: Engine, ref: JobRef): Promise<RemoteJob | 
   log.info('job is being stopped', { job: ref.name, engine: ref.engine });
   const asked = performance.now();
   await engine.stop(ref);
-  for (;;) {
-    const state = await engine.describe(ref);
-    if (state.status !== 'running') {
-      log.info('job is over', { job: ref.name, engine: ref.engine });
-      return state.status === 'missing' ? null : (state.remote ?? null);
+  return listening(engine, ref, async (news) => {
+    for (;;) {
+      const state = await engine.describe(ref);
+      if (state.status !== 'running') {
+        log.info('job is over', { job: ref.name, engine: ref.engine });
+        return state.status === 'missing' ? null : (state.remote ?? null);
+      }
+      await Promise.race([pause(engine.pollIntervalMs(performance.now() - asked)), news()]);
     }
-    await pause(engine.pollIntervalMs(performance.now() - asked));
-  }
+  });
 }
 
 function outcome(ref: JobRef, state: Exclude<JobState, { status: 'running' }>): JobResult {

@@ -31,6 +31,14 @@ export interface Engine {
    * @param remainingMs - of its maximum run time, if it has started; negative when that is over.
    */
   pollIntervalMs(elapsedMs: number, remainingMs?: number): number;
+  /** Hears from now on what makes it worth while to describe the job before that. An engine that hears nothing has none. */
+  listen?(ref: JobRef): JobNews;
+}
+
+export interface JobNews {
+  /** Resolves when something has changed that the last call did not tell of; perhaps never. */
+  next(): Promise<void>;
+  close(): void;
 }
 
 /** A job that is there. */

@@ -79,6 +79,8 @@ export function createStagedEngine(local: Engine, storage: Transfers, folder: st
     },
 
     pollIntervalMs: (elapsedMs, remainingMs) => local.pollIntervalMs(elapsedMs, remainingMs),
+
+    ...(local.listen && { listen: local.listen.bind(local) }),
   };
 }
 

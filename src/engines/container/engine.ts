@@ -6,6 +6,7 @@ import type { ModelBody } from '../../core/jobs.ts';
 import type { LocalEngine } from '../engine.ts';
 import { listJobs, removeJob, adopt, exists, jobFolder, type JobFolder } from '../local/job-folder.ts';
 import { isSupervised, requestStop } from '../local/liveness.ts';
+import { listenToFolder } from '../local/news.ts';
 import { pollIntervalMs } from '../local/polling.ts';
 import { requestHash as hashOf } from '../local/request-hash.ts';
 import { createStarter } from '../local/supervisor.ts';
@@ -107,6 +108,8 @@ export function createContainerEngine(options: ContainerEngineOptions): LocalEng
     },
 
     pollIntervalMs,
+
+    listen: ({ name }) => listenToFolder(files(name).path),
   };
 }
 

@@ -18,6 +18,7 @@ import {
 } from '../local/job-folder.ts';
 import { isAlive, isSupervised, killOrphans, requestStop } from '../local/liveness.ts';
 import { readLogTail } from '../local/log-tail.ts';
+import { listenToFolder } from '../local/news.ts';
 import { pollIntervalMs } from '../local/polling.ts';
 import { prepareJob } from './prepare.ts';
 import { requestHash } from '../local/request-hash.ts';
@@ -94,6 +95,8 @@ export function createProcessEngine(options: ProcessEngineOptions): LocalEngine 
     remove: (name) => removeJob(jobsDir, name),
 
     pollIntervalMs,
+
+    listen: ({ name }) => listenToFolder(files(name).path),
   };
 }
 
