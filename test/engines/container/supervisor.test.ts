@@ -204,7 +204,7 @@ describe('a supervisor', () => {
     expect(engine.containers.get('one')!.starts).toBe(1);
   });
 
-  it('starts what was not started because the supervisor before was killed: Docker from 25 on gives such a start up', async () => {
+  it('starts what was not started because the supervisor before was killed: Docker 26 gives such a start up', async () => {
     engine.add('server', { error: 'context canceled', exitCode: 128 });
     engine.add('one');
     await supervise({ containers: { server: 'service', one: 'main' } });

@@ -20,8 +20,8 @@ class Container:
         self.has_died = False
         self.was_started_here = False
         self._state = None
-        # Why it could not be started. What the engine keeps of a start that another supervisor asked for is no answer: Docker from 25
-        # on gives a start up, before anything runs, when who asked for it is killed.
+        # Why it could not be started. What the engine keeps of a start that another supervisor asked for is no answer: Docker 26, say,
+        # gives a start up, before anything runs, when who asked for it is killed.
         self.error = None
         self._misses = False
 
