@@ -102,9 +102,9 @@ export async function debianSources(context, suite) {
   for (const command of ['debootstrap', 'unshare', 'apt-get']) {
     if (!findOnPath(command, context.env)) throw new SetupError(`${refusal} there is no ${command}.`);
   }
-  const format = '$(CODENAME) $(COMPONENT) $(REPO_URI)';
+  const format = '$(ORIGIN) $(CODENAME) $(COMPONENT) $(REPO_URI)';
   const lines = await run('apt-get', ['indextargets', '--format', format, 'Created-By: Packages']);
-  const found = lines.matchAll(new RegExp(`^(${suite}\\S*) main (\\S+)$`, 'gm'));
+  const found = lines.matchAll(new RegExp(`^Debian (${suite}\\S*) main (\\S+)$`, 'gm'));
   const sources = [...found].map(([, codename = '', uri = '']) => ({ codename, uri }));
   return sources.sort((one, other) => one.codename.length - other.codename.length);
 }

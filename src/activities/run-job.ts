@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import { Context, log, metricMeter, type Info } from '@temporalio/activity';
 import { SluiceError } from '../core/errors.ts';
 import { jobNameIn } from '../core/job-name.ts';
@@ -32,7 +33,7 @@ export interface JobResult {
   remote: RemoteJob | null;
 }
 
-/** The one loop, for every kind of job and every engine: ensure, then describe and sleep until it is over. */
+/** The one loop, for every kind of job and every engine: ensure, then describe and wait until it is over. */
 export async function runJob(engine: Engine, input: NamedRequest, tell: Tell): Promise<JobResult> {
   const context = Context.current();
   const { name, request } = ownJob(input, context.info);
@@ -58,7 +59,8 @@ export async function runJob(engine: Engine, input: NamedRequest, tell: Tell): P
         if (state.status !== 'running') return outcome(ref, state);
         tell({ ...ref, phase: state.phase, ...(state.remote && { remote: state.remote }) });
         const interval = engine.pollIntervalMs(performance.now() - ensured, remainingMs(request, state));
-        await Promise.race([context.sleep(interval), news()]);
+        // Not the context's own, which keeps something of every sleep until the activity ends.
+        await Promise.race([sleep(interval, undefined, { signal: context.cancellationSignal }), news()]);
       }
     });
   } catch (error) {
@@ -70,6 +72,10 @@ export async function runJob(engine: Engine, input: NamedRequest, tell: Tell): P
   }
 }
 
+/** Between two looks, however much news there is. */
+const shortestMs = 5;
+const never = () => new Promise<void>(() => undefined);
+
 /** Does what waits for news of a job again and again; of an engine that hears nothing there is none. */
 async function listening<Result>(
   engine: Engine,
@@ -78,7 +84,9 @@ async function listening<Result>(
 ): Promise<Result> {
   const news = engine.listen?.(ref);
   try {
-    return await work(() => news?.next() ?? new Promise<void>(() => undefined));
+    return await work(async () => {
+      await Promise.all([news?.next() ?? never(), pause(shortestMs)]);
+    });
   } finally {
     news?.close();
   }

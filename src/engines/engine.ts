@@ -36,7 +36,7 @@ export interface Engine {
 }
 
 export interface JobNews {
-  /** Resolves when something has changed that the last call did not tell of; perhaps never. */
+  /** Resolves when something may have changed since the last call; perhaps never. Another look is never wrong. */
   next(): Promise<void>;
   close(): void;
 }

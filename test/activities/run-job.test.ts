@@ -2,7 +2,8 @@ import { MockActivityEnvironment } from '@temporalio/testing';
 import { afterEach, expect, it, vi } from 'vitest';
 import { runJob } from '../../src/activities/run-job.ts';
 import type { ProcessingJob } from '../../src/core/jobs.ts';
-import { createFakeEngine } from '../support/fake-engine.ts';
+import { createFakeEngine, endless } from '../support/fake-engine.ts';
+import { until } from '../support/until.ts';
 
 afterEach(() => void vi.useRealTimers());
 
@@ -59,3 +60,65 @@ it.each([
     }
   },
 );
+
+/** An engine whose job is over when somebody tells the news, and of which nobody hears otherwise for an hour. */
+function engineWithNews() {
+  const engine = createFakeEngine();
+  let tell: () => void = () => undefined;
+  let isOver = false;
+  const seen = { looks: 0, closed: 0 };
+  return {
+    seen,
+    end: () => {
+      isOver = true;
+      tell();
+    },
+    tell: () => tell(),
+    engine: {
+      ...engine,
+      describe: () => {
+        seen.looks += 1;
+        const startedAt = new Date().toISOString();
+        const ended = { status: 'succeeded', startedAt, endedAt: startedAt, exitMessage: null } as const;
+        return Promise.resolve(
+          isOver
+            ? { ...ended, records: null, logTail: [] }
+            : ({ status: 'running', phase: 'running', startedAt } as const),
+        );
+      },
+      stop: () => {
+        isOver = true;
+        return Promise.resolve();
+      },
+      pollIntervalMs: () => endless,
+      listen: () => ({
+        next: () => new Promise<void>((resolve) => (tell = resolve)),
+        close: () => void (seen.closed += 1),
+      }),
+    },
+  };
+}
+
+it('a job is looked at when its engine hears of news, before its interval is over', async () => {
+  const { engine, end, tell, seen } = engineWithNews();
+  const environment = new MockActivityEnvironment();
+  const run = environment.run(() => runJob(engine, { name: 'job', request }, () => undefined));
+  await until(() => seen.looks === 1);
+  tell();
+  await until(() => seen.looks === 2);
+  expect(seen.closed).toBe(0);
+  end();
+  await run;
+  expect(seen).toEqual({ looks: 3, closed: 1 });
+});
+
+it('news without end keep nobody from hearing that the activity is cancelled', async () => {
+  const { engine, seen } = engineWithNews();
+  const restless = { ...engine, listen: () => ({ next: () => Promise.resolve(), close: () => undefined }) };
+  const environment = new MockActivityEnvironment();
+  const run = environment.run(() => runJob(restless, { name: 'job', request }, () => undefined));
+  run.catch(() => undefined);
+  await until(() => seen.looks > 3);
+  environment.cancel();
+  await expect(run).rejects.toThrow('CANCELLED');
+});

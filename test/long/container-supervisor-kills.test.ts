@@ -1,5 +1,5 @@
-import { it } from 'vitest';
-import { createBench } from '../engines/container/fixtures.ts';
+import { expect, it } from 'vitest';
+import { createBench, ourContainers } from '../engines/container/fixtures.ts';
 import { killSupervisors } from '../engines/container/supervisor-kills.ts';
 import { describeDocker } from '../support/docker.ts';
 import { chosenSeed } from '../support/kill-workers.ts';
@@ -13,6 +13,9 @@ describeDocker('supervisors of container jobs', () => {
   it(
     `are replaced whenever they are killed, and every job runs once (seed ${seed}, ${kills} kills)`,
     { timeout: 30 * 60_000 },
-    () => killSupervisors(bench, { seed, kills, withinMs: 700 }),
+    async () => {
+      await killSupervisors(bench, { seed, kills, withinMs: 700 });
+      expect(await ourContainers()).toEqual([]);
+    },
   );
 });

@@ -39,7 +39,10 @@ describeNewerDocker('the newer Docker engine', () => {
   it(
     `has every job run once whose supervisor is killed around its start, which it gives up then (seed ${seed})`,
     { timeout: 10 * 60_000 },
-    () => killSupervisors(bench, { seed, kills: 60, withinMs: 250 }),
+    async () => {
+      await killSupervisors(bench, { seed, kills: 60, withinMs: 250 });
+      expect(engine!.docker('ps', '--all', '--quiet')).toBe('');
+    },
   );
 });
 

@@ -37,10 +37,16 @@ export async function startNewerDocker(folder: string): Promise<SecondEngine> {
   const { code, stderr } = await command('tar', ['-C', system, '-xzf', archive]);
   if (code !== 0) throw new Error(stderr);
   const engine = await startSecondEngine({ folder, prepare: `mount --bind ${system}/usr /usr` });
-  // No registry may be in reach.
-  const base = join(folder, 'base.tar');
-  await command('docker', ['save', '--output', base, baseImage]);
-  engine.docker('load', '--input', base);
-  await rm(base);
-  return engine;
+  try {
+    // No registry may be in reach.
+    const base = join(folder, 'base.tar');
+    const saved = await command('docker', ['save', '--output', base, baseImage]);
+    if (saved.code !== 0) throw new Error(saved.stderr);
+    engine.docker('load', '--input', base);
+    await rm(base);
+    return engine;
+  } catch (error) {
+    await engine.close();
+    throw error;
+  }
 }

@@ -91,9 +91,7 @@ export async function startSecondEngine(setting: SecondEngineSetting = {}): Prom
     rmSync(join(folder, 'exec/containerd/containerd.pid'), { force: true });
   };
 
-  await start();
-  await importTinyImage(docker, folder);
-  return {
+  const engine: SecondEngine = {
     host,
     docker,
     start,
@@ -113,6 +111,16 @@ export async function startSecondEngine(setting: SecondEngineSetting = {}): Prom
       rmSync(folder, { recursive: true, force: true });
     },
   };
+  try {
+    await start();
+    await importTinyImage(docker, folder);
+    return engine;
+  } catch (error) {
+    // One that never answered has no containers, and cannot be asked for them.
+    if (!answers(docker)) await end('SIGKILL');
+    await engine.close();
+    throw error;
+  }
 }
 
 function answers(docker: SecondEngine['docker']): boolean {

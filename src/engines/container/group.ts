@@ -12,7 +12,6 @@ import {
 } from '../opt-ml.ts';
 import { driverConfig } from '../transform/config.ts';
 import type { Home } from './home.ts';
-import { resultName } from './predictions.ts';
 import type { ContainerSpec, Network } from './requests.ts';
 
 /** A container of a job, and what is put into it before it starts. */
@@ -66,6 +65,10 @@ export const labels = {
 /** Not below /opt/ml, which belongs to the job. */
 export const driverFolder = '/sluice';
 export const driverOutputs = `${driverFolder}/output`;
+
+/** What a host's driver says of its transform. It lies among the predictions, whose names end in `.out`: one stream brings both. */
+export const resultName = (host: string) => `result-${host}.json`;
+
 const servingPort = 8080;
 
 /** The containers of a job, in the order in which they start; the first main one has the job's name. */

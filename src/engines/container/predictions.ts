@@ -2,10 +2,8 @@ import { buffer } from 'node:stream/consumers';
 import { SluiceError } from '../../core/errors.ts';
 import { hostNames } from '../opt-ml.ts';
 import { readHead, type Found, type Place, type Reading } from './container-files.ts';
+import { resultName } from './group.ts';
 import { makeOutput } from './outputs.ts';
-
-/** What a host's driver says of its transform. It lies among the predictions, whose names end in `.out`: one stream brings both. */
-export const resultName = (host: string) => `result-${host}.json`;
 
 /** Where drivers left it that an earlier version started. */
 const formerResult = '/sluice/result.json';

@@ -3,9 +3,12 @@ import { join } from 'node:path';
 import { expect } from 'vitest';
 import { seeded } from '../../support/random.ts';
 import { sleep } from '../../support/until.ts';
-import { count, jobName, leftovers, ourContainers, shell, type Bench } from './fixtures.ts';
+import { count, jobName, leftovers, shell, type Bench } from './fixtures.ts';
 
-/** Kills the supervisor of one job after the other at a random moment of its first `withinMs`: every job runs once, and to its end. */
+/**
+ * Kills the supervisor of one job after the other at a random moment of its first `withinMs`: every job runs once, and to its end. What is left
+ * in the engine is for the caller to see.
+ */
 export async function killSupervisors(
   bench: Bench,
   { seed, kills, withinMs }: { seed: number; kills: number; withinMs: number },
@@ -26,5 +29,4 @@ export async function killSupervisors(
     expect(readdirSync(out)).toEqual(['x']);
   }
   expect(leftovers(bench)).toEqual([]);
-  expect(await ourContainers()).toEqual([]);
 }

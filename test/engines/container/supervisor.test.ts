@@ -214,6 +214,24 @@ describe('a supervisor', () => {
     expect(engine.containers.get('server')!.starts).toBe(1);
   });
 
+  it('that takes over does not ask for a start again that was refused: others were stopped for it', async () => {
+    engine.add('one', { status: 'running' });
+    engine.add('two');
+    const containers = { one: 'main', two: 'main' } as const;
+    engine.instead.set('start', (response) => send(response, 400, { message: 'no such command' }));
+    engine.instead.set('kill', (response) => send(response, 204));
+    const first = await supervise({ containers });
+    await until(() => read('signals').includes('ours 15 one'));
+    await kill(first);
+    engine.instead.clear();
+    await supervise({ containers });
+    engine.end('one', 0);
+    expect(await outcome()).toMatchObject({
+      containers: [{ signalled: true }, { error: 'no such command', status: 'created' }],
+    });
+    expect(engine.containers.get('two')!.starts).toBe(0);
+  });
+
   it('tells a start apart that is refused because something is gone', async () => {
     engine.add('one');
     engine.instead.set('start', (response) => send(response, 404, { message: 'network x not found' }));

@@ -20,10 +20,10 @@ class Container:
         self.has_died = False
         self.was_started_here = False
         self._state = None
-        # Why it could not be started. What the engine keeps of a start that another supervisor asked for is no answer: Docker 26, say,
-        # gives a start up, before anything runs, when who asked for it is killed.
+        # Why it could not be started, as the engine answered. What it keeps of a start is no answer: Docker 26, say, gives a start up,
+        # before anything runs, when who asked for it is killed.
         self.error = None
-        self._misses = False
+        self.misses = False
 
     def look(self, api):
         found = api.inspect(self.name)
@@ -35,7 +35,7 @@ class Container:
             self.was_started_here = self.error is None
         except Missing as error:
             self.error = str(error)
-            self._misses = True
+            self.misses = True
         self.look(api)
 
     @property
@@ -85,7 +85,7 @@ class Container:
             # One that is half removed is as good as gone.
             "status": "created" if self._status == "created" else "exited" if self.is_over else "gone",
             "error": self.error,
-            "missing": self._misses,
+            "missing": self.misses,
             "exitCode": state.get("ExitCode"),
             "outOfMemory": bool(state.get("OOMKilled")),
             "signalled": bool(self.sent),

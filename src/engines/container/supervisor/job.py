@@ -11,7 +11,7 @@ from events import Events
 from logs import Log, follow, write_anew
 from records import now
 from signals import Signals
-from starts import boot, read_started
+from starts import boot, read_started, recall_refusals, write_refusal
 
 LOG = "log.txt"
 TIMED_OUT = "timed-out"
@@ -48,6 +48,7 @@ class Job:
         self._over = threading.Event()
         self._events = None
         self._signals = Signals(self._containers)
+        recall_refusals(self._containers)
         # When those that were asked to end are killed.
         self._kill_at = None
         self._away_since = None
@@ -159,6 +160,8 @@ class Job:
         for container in self._containers:
             if container.is_waiting and self._may_start():
                 container.start(self._api)
+                if container.error is not None:
+                    write_refusal(container)
             if container.log is None and container.has_started:
                 container.log = follow(self._api, container, self._log, self._over)
 

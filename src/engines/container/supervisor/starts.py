@@ -1,5 +1,8 @@
-"""When the job was started, and in which start of the machine."""
+"""When the job was started, in which start of the machine, and which of its containers could not be."""
 import json
+import os
+
+REFUSED = "refused-starts"
 
 
 def read_started():
@@ -18,3 +21,24 @@ def boot():
             return file.read().strip()
     except OSError:
         return ""
+
+
+def write_refusal(container):
+    """What the engine answered to a start, for a supervisor that takes over: it does not ask again."""
+    line = json.dumps({"name": container.name, "error": container.error, "missing": container.misses}) + "\n"
+    descriptor = os.open(REFUSED, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
+    try:
+        os.write(descriptor, line.encode())
+    finally:
+        os.close(descriptor)
+
+
+def recall_refusals(containers):
+    if not os.path.exists(REFUSED):
+        return
+    with open(REFUSED, encoding="utf-8") as file:
+        refused = {one["name"]: one for one in map(json.loads, file)}
+    for container in containers:
+        if container.name in refused:
+            container.error = refused[container.name]["error"]
+            container.misses = refused[container.name]["missing"]
