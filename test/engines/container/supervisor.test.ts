@@ -232,6 +232,15 @@ describe('a supervisor', () => {
     expect(engine.containers.get('two')!.starts).toBe(0);
   });
 
+  it('hears that a job ran out of memory, though the engine tells so after its end and does not write it down', async () => {
+    engine.add('one');
+    await supervise();
+    await isRunning();
+    engine.end('one', 137);
+    setTimeout(() => engine.tell('oom', 'one'), 100);
+    expect(await outcome()).toMatchObject({ cause: null, containers: [{ outOfMemory: true }] });
+  });
+
   it('tells a start apart that is refused because something is gone', async () => {
     engine.add('one');
     engine.instead.set('start', (response) => send(response, 404, { message: 'network x not found' }));

@@ -1,5 +1,9 @@
 """One container of the job, as the engine last described it."""
+import signal
+
 from api import Missing
+
+KILL = int(signal.SIGKILL)
 
 # "stopping", "stopped" and "initialized" are Podman's.
 LIVE = ("initialized", "running", "paused", "restarting", "removing", "stopping")
@@ -18,6 +22,8 @@ class Container:
         self.signalled_by_others = False
         # Whether the engine told of its end: of those that led to it, too, then.
         self.has_died = False
+        # As the engine told, which its state may leave out.
+        self.has_run_out_of_memory = False
         self.was_started_here = False
         self._state = None
         # Why it could not be started, as the engine answered. What it keeps of a start is no answer: Docker 26, say, gives a start up,
@@ -74,6 +80,16 @@ class Container:
         return not self.is_good and (self._state is None or self._state["ExitCode"] > 128)
 
     @property
+    def was_killed_by_nobody(self):
+        """As far as is known: the kernel kills for want of memory."""
+        killed = self.is_over and self._state["ExitCode"] == 128 + KILL
+        return killed and not (self._is_out_of_memory or self.sent or self.signalled_by_others)
+
+    @property
+    def _is_out_of_memory(self):
+        return self.has_run_out_of_memory or bool((self._state or {}).get("OOMKilled"))
+
+    @property
     def _status(self):
         return None if self._state is None else self._state["Status"]
 
@@ -87,6 +103,6 @@ class Container:
             "error": self.error,
             "missing": self.misses,
             "exitCode": state.get("ExitCode"),
-            "outOfMemory": bool(state.get("OOMKilled")),
+            "outOfMemory": self._is_out_of_memory,
             "signalled": bool(self.sent),
         }

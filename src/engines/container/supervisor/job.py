@@ -28,6 +28,8 @@ SERVICE_GRACE_SECONDS = 5
 PATIENCE_SECONDS = 3600
 # What the engine has to say of an end comes with it, unless nobody will ever know.
 HEAR_SECONDS = 10
+# Why the kernel killed may be told a little after the end.
+REASON_SECONDS = 0.5
 # How long a stopped job's log may still come.
 STOPPED_LOG_SECONDS = 5
 # A log of which nothing comes is asked for anew, and at last given up.
@@ -69,10 +71,16 @@ class Job:
             if self._away_since is not None and self._has_waited_in_vain():
                 self._is_given_up = True
                 break
+        self._hear_why()
         self._over.set()
         self._complete_log()
         cause = "unreachable" if self._is_given_up else self._cause()
         return {"endedAt": now(), "cause": cause, "containers": [one.facts() for one in self._containers]}
+
+    def _hear_why(self):
+        until = time.monotonic() + REASON_SECONDS
+        while any(one.was_killed_by_nobody for one in self._containers) and time.monotonic() < until:
+            time.sleep(0.01)
 
     def _has_waited_in_vain(self):
         should_be_over = time.monotonic() >= self._deadline or _stop_requested()
@@ -255,6 +263,8 @@ class Job:
             number = attributes.get("signal")
             if action == "kill" and number in (str(TERM), str(KILL)):
                 self._signals.hear(container, int(number))
+            elif action == "oom":
+                container.has_run_out_of_memory = True
             elif action == "die":
                 container.has_died = True
         if action in ("die", "destroy", "lost"):
