@@ -6,8 +6,8 @@ import { sleep } from '../../support/until.ts';
 import { count, jobName, leftovers, shell, type Bench } from './fixtures.ts';
 
 /**
- * Kills the supervisor of one job after the other at a random moment of its first `withinMs`: every job runs once, and to its end. What is left
- * in the engine is for the caller to see.
+ * Kills the supervisor of one job after the other at a random moment of its first `withinMs`: every job runs once, and to its end.
+ * What is left in the engine is for the caller to see.
  */
 export async function killSupervisors(
   bench: Bench,

@@ -6,7 +6,7 @@ import threading
 import time
 
 from api import Api, Unreachable
-from container import Container
+from container import KILL, Container
 from events import Events
 from logs import Log, follow, write_anew
 from records import now
@@ -17,7 +17,7 @@ LOG = "log.txt"
 TIMED_OUT = "timed-out"
 # There while the engine does not answer.
 AWAY = "engine-away"
-TERM, KILL = int(signal.SIGTERM), int(signal.SIGKILL)
+TERM = int(signal.SIGTERM)
 # Events say when to look; this is for those that were missed.
 LOOK_SECONDS = 5
 RETRY_SECONDS = 0.5

@@ -36,9 +36,13 @@ def write_refusal(container):
 def recall_refusals(containers):
     if not os.path.exists(REFUSED):
         return
+    by_name = {container.name: container for container in containers}
     with open(REFUSED, encoding="utf-8") as file:
-        refused = {one["name"]: one for one in map(json.loads, file)}
-    for container in containers:
-        if container.name in refused:
-            container.error = refused[container.name]["error"]
-            container.misses = refused[container.name]["missing"]
+        for line in file:
+            try:
+                refused = json.loads(line)
+            except ValueError:
+                # A loss of power has left a part of it: that was in another start of the machine.
+                continue
+            container = by_name[refused["name"]]
+            container.error, container.misses = refused["error"], refused["missing"]
