@@ -126,7 +126,7 @@ function localise(setting: JobSetting, text: string): string {
   return text.replace(/(^|=)\/opt\/ml(?=\/|$)/, (_match, before: string) => before + baseFolder(setting));
 }
 
-/** To be mounted; else a copy, or watched where nothing keeps the job from writing to them. The folder of the model is the job's own. */
+/** To be mounted; else a copy, or guarded and watched. The folder of the model is the job's own. */
 function inputs({
   isolation,
   inputs: found,

@@ -71,7 +71,7 @@ async function makeFolders(files: JobFolder, job: JobRequest, inputs: readonly F
 
 /**
  * In namespaces the supervisor mounts the inputs here. Without, the job gets copies, which it cannot write through; of what is
- * large, links. @returns those that were copied.
+ * large, links, which the supervisor guards. @returns those that were copied.
  */
 async function placeInputs(
   aside: JobFolder,

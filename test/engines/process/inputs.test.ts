@@ -1,7 +1,21 @@
 import { chmodSync, existsSync, lstatSync, readFileSync, symlinkSync, truncateSync } from 'node:fs';
 import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import { describe, expect, it } from 'vitest';
-import { base, clones, createBench, isolations, shell, writeFiles, type Bench } from './fixtures.ts';
+import {
+  base,
+  clones,
+  createBench,
+  fakePython,
+  hasLandlock,
+  isolations,
+  python,
+  shell,
+  writeFiles,
+  type Bench,
+} from './fixtures.ts';
+
+const withoutLandlock = fileURLToPath(new URL('without_landlock.py', import.meta.url));
 
 /** Files of the example inputs, and what they hold; the large one has nothing but its size. */
 const files = { 'a.txt': 'one', 'deep/b.txt': 'two' };
@@ -91,23 +105,64 @@ describe('the inputs of a job without namespaces', () => {
     expect(bench.log(name)).toContain('ran\ncopied\n');
   });
 
-  it.skipIf(clones(bench.folder)).each([
+  const changes: [what: string, script: string, path: string][] = [
     ['writes to a file', 'echo more >> folder/deep/b.txt', 'deep/b.txt'],
     ['writes as much as there was', 'printf ONE > folder/a.txt', 'a.txt'],
     [
       'hides it by setting the time back',
-      'touch -r folder/a.txt /tmp/ref$$; printf ONE > folder/a.txt; touch -r /tmp/ref$$ folder/a.txt; rm /tmp/ref$$',
+      'touch -r folder/a.txt $TMPDIR/ref; printf ONE > folder/a.txt; touch -r $TMPDIR/ref folder/a.txt',
       'a.txt',
     ],
     ['removes one', 'rm -f folder/a.txt', 'a.txt'],
-    ['puts another in its place', 'cp folder/a.txt folder/n; mv -f folder/n folder/a.txt', 'a.txt'],
-  ])('are links if they are large, and the job that %s fails', async (_, script, path) => {
-    const { state, folder, out } = await runOn(bench, script, enlarge);
-    expect(state).toMatchObject({
-      status: 'failed',
-      code: 'JobFailed',
-      reason: expect.stringContaining(`the job wrote to its input ${join(folder, path)}, `),
+    ['puts another in its place', 'cp folder/a.txt $TMPDIR/n; mv -f $TMPDIR/n folder/a.txt', 'a.txt'],
+  ];
+
+  describe.skipIf(clones(bench.folder))('and that are large, are links', () => {
+    it
+      .skipIf(!hasLandlock)
+      .each([
+        ...changes,
+        ['moves the folder', 'mv "$(readlink folder)" "$(readlink folder).moved"', 'a.txt'],
+        ['empties one', 'truncate -s 0 folder/a.txt', 'a.txt'],
+      ])('as they were when the job %s', async (_, script, path) => {
+      const { state, folder, out } = await runOn(bench, script, enlarge);
+      // Times are not guarded, and who set one is told so.
+      expect(state.status).toBe(script.includes('touch') ? 'failed' : 'succeeded');
+      expect(existsSync(out)).toBe(state.status === 'succeeded');
+      expect(['one', 'two']).toContain(readFileSync(join(folder, path), 'utf8'));
     });
-    expect(existsSync(out)).toBe(false);
+
+    it.skipIf(!hasLandlock)('beside which the job writes where else it may', async () => {
+      const beside = writeFiles(join(bench.folder, 'beside'), { 'old.txt': 'old' });
+      const script = [
+        `echo new > ${beside}/old.txt && mkdir ${beside}/deep && mv ${beside}/old.txt ${beside}/deep && echo wrote`,
+        'echo x > $HOME/x && mv $HOME/x ${TMPDIR} && echo moved',
+        'test "$(cat folder/a.txt)" = one && echo read',
+        // A folder above an input is closed.
+        `echo x 2>/dev/null > ${bench.folder}/x || echo closed`,
+      ].join('; ');
+      const { state, name } = await runOn(bench, script, enlarge);
+      expect(state).toMatchObject({ status: 'succeeded' });
+      expect(bench.log(name)).toContain('wrote\nmoved\nread\n');
+      expect(bench.log(name)).toContain('closed');
+    });
+
+    it.each(changes)(
+      'where the kernel guards nothing, and the job that %s fails',
+      async (_, script, path) => {
+        const supervisorPython = fakePython(`exec ${python} -I -S ${withoutLandlock} "$@"`);
+        const { state, folder, out } = await runOn(
+          createBench('none', { supervisorPython }),
+          script,
+          enlarge,
+        );
+        expect(state).toMatchObject({
+          status: 'failed',
+          code: 'JobFailed',
+          reason: expect.stringContaining(`the job wrote to its input ${join(folder, path)}, `),
+        });
+        expect(existsSync(out)).toBe(false);
+      },
+    );
   });
 });

@@ -1,4 +1,4 @@
-"""Without namespaces a job can write to its inputs through the links to them: what it did is seen afterwards, by stat alone."""
+"""Without namespaces and Landlock a job can write to its inputs through the links to them: what it did is seen afterwards, by stat alone."""
 import os
 
 

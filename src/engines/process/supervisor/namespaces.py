@@ -49,7 +49,7 @@ libc.prctl.argtypes = [ctypes.c_int] + [ctypes.c_ulong] * 4
 libc.syscall.restype = ctypes.c_long
 
 
-def _check(result, what):
+def check(result, what):
     if result < 0:
         number = ctypes.get_errno()
         raise OSError(number, "%s: %s" % (what, os.strerror(number)))
@@ -57,11 +57,11 @@ def _check(result, what):
 
 def _mount(source, target, kind, flags, options=None):
     source, target = os.fsencode(source), os.fsencode(target)
-    _check(libc.mount(source, target, kind, flags, options), "mount %s" % os.fsdecode(target))
+    check(libc.mount(source, target, kind, flags, options), "mount %s" % os.fsdecode(target))
 
 
 def _prctl(option, value=0):
-    _check(libc.prctl(option, value, 0, 0, 0), "prctl %d" % option)
+    check(libc.prctl(option, value, 0, 0, 0), "prctl %d" % option)
 
 
 def adopt_orphans():
@@ -71,6 +71,11 @@ def adopt_orphans():
 
 def die_with_parent():
     _prctl(PR_SET_PDEATHSIG, 9)
+
+
+def forbid_new_privileges():
+    """None can be had by exec from now on, as by sudo."""
+    _prctl(PR_SET_NO_NEW_PRIVS, 1)
 
 
 def enter(folder, inputs):
@@ -94,7 +99,7 @@ def enter(folder, inputs):
 
 def _unshare():
     uid, gid = os.geteuid(), os.getegid()
-    _check(libc.unshare(CLONE_NEWUSER | CLONE_NEWNS | CLONE_NEWPID), "unshare")
+    check(libc.unshare(CLONE_NEWUSER | CLONE_NEWNS | CLONE_NEWPID), "unshare")
     # Without "deny" the kernel doesn't let an unprivileged user map a group.
     for name, text in (
         ("setgroups", "deny"),
@@ -177,13 +182,13 @@ def settle():
     except OSError:
         # A container masks parts of its /proc, and the kernel then allows no fresh one; the old one serves.
         pass
-    _prctl(PR_SET_NO_NEW_PRIVS, 1)
+    forbid_new_privileges()
     _prctl(PR_SET_SECUREBITS, LOCKED_SECUREBITS)
     _drop_bounding_set()
     # An old kernel without ambient capabilities has none to clear.
     libc.prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0)
     header = (ctypes.c_uint32 * 2)(CAPABILITY_VERSION_3, 0)
-    _check(libc.capset(ctypes.byref(header), ctypes.byref((ctypes.c_uint32 * 6)())), "capset")
+    check(libc.capset(ctypes.byref(header), ctypes.byref((ctypes.c_uint32 * 6)())), "capset")
 
 
 def _drop_bounding_set():

@@ -73,6 +73,16 @@ def _discard(copies):
             remove(path)
 
 
+def _protect_inputs(plan):
+    from landlock import protect
+
+    try:
+        protect(plan.watched, os.getcwd())
+    except OSError:
+        # A kernel without Landlock, or one that refuses it: what the job does to them is seen afterwards.
+        pass
+
+
 def _look_at_inputs(plan):
     if not plan.watched:
         return {}
@@ -89,7 +99,7 @@ def _complain_of_inputs(seen):
     changed = first_change(seen)
     if changed is None:
         return None
-    return "the job wrote to its input %s, which on this machine nothing prevents; inputs are to be read only" % changed
+    return "the job wrote to its input %s, or set its mode or times, which on this machine nothing prevents; inputs are to be read only" % changed
 
 
 def _stop_requested(control, wake):
@@ -228,6 +238,8 @@ def _become_init(plan, files, commands, status):
 
             # Not inherited from the supervisor.
             adopt_orphans()
+            if plan.watched:
+                _protect_inputs(plan)
         run_init(plan, files, commands, status)
     except PermissionError as error:
         # A file that the user may not read; the kernel's "no" to namespaces is EPERM, which is another thing.
