@@ -7,11 +7,10 @@ import { createContainerTarget, frameworkImage } from '../conformance/container-
 import { testConformance } from '../conformance/harness.ts';
 import { createLocalStorage } from '../conformance/local-storage.ts';
 import { giveWorkerSecrets } from '../conformance/worker-variables.ts';
-import { command } from '../support/commands.ts';
-import { baseImage, whyNoDocker } from '../support/docker.ts';
+import { giveBaseImage, whyNoDocker } from '../support/docker.ts';
 import { startPodman, whyNoPodman, type Podman } from '../support/podman.ts';
 
-/** The same table by Podman's socket: the base image comes from Docker, for no registry may be in reach. */
+/** The same table by Podman's socket. */
 const whyNot = whyNoPodman ?? whyNoDocker;
 const folder = await mkdtemp(join(tmpdir(), 'sluice-podman-'));
 const local = createLocalStorage(frameworkImage);
@@ -20,9 +19,7 @@ let podman: Podman | undefined;
 beforeAll(async () => {
   if (whyNot !== undefined) return;
   podman = await startPodman(folder);
-  const archive = join(folder, 'base.tar');
-  await command('docker', ['save', '--output', archive, baseImage]);
-  await command('podman', ['--remote', '--url', `unix://${podman.socket}`, 'load', '--input', archive]);
+  await giveBaseImage(folder, ['podman', '--remote', '--url', `unix://${podman.socket}`]);
 }, 300_000);
 afterAll(async () => {
   await podman?.close();

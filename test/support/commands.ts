@@ -25,6 +25,12 @@ export function command(
   });
 }
 
+/** {@link command} that has to succeed. */
+export async function commandDone(file: string, args: readonly string[]): Promise<void> {
+  const { code, stderr } = await command(file, args);
+  if (code !== 0) throw new Error(stderr);
+}
+
 /** The built `sluice`. */
 export const sluice = (args: readonly string[], env: Readonly<Record<string, string | undefined>>) =>
   command(process.execPath, [join(projectFolder, 'dist', 'cli.js'), ...args], env);

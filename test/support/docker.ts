@@ -1,5 +1,8 @@
 import { readFileSync } from 'node:fs';
+import { rm } from 'node:fs/promises';
 import { request } from 'node:http';
+import { join } from 'node:path';
+import { commandDone } from './commands.ts';
 import { describePart, missingPrograms } from './real-parts.ts';
 
 /** The base of images/sklearn: the official image, or the stand-in of `scripts/testing/base-image.js` under its name. */
@@ -74,6 +77,18 @@ export async function dockerDo(method: string, path: string, body?: object): Pro
   const reply = await dockerApi(method, path, body);
   if (reply.status >= 400) throw new Error(`${method} ${path}: ${reply.status} ${reply.text()}`);
   return reply;
+}
+
+/**
+ * Gives the base image to another engine, for no registry may be in reach.
+ * @param folder - where the archive lies meanwhile. @param client - a client of that engine, as `docker -H …`.
+ */
+export async function giveBaseImage(folder: string, client: readonly [string, ...string[]]): Promise<void> {
+  const archive = join(folder, 'base.tar');
+  const [program, ...options] = client;
+  await commandDone('docker', ['save', '--output', archive, baseImage]);
+  await commandDone(program, [...options, 'load', '--input', archive]);
+  await rm(archive);
 }
 
 export interface ListedContainer {

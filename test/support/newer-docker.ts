@@ -1,8 +1,8 @@
 import { existsSync } from 'node:fs';
-import { mkdir, rm } from 'node:fs/promises';
+import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
-import { command } from './commands.ts';
-import { baseImage, whyNoDocker } from './docker.ts';
+import { commandDone } from './commands.ts';
+import { giveBaseImage, whyNoDocker } from './docker.ts';
 import { describePart, missingPrograms } from './real-parts.ts';
 import { startSecondEngine, type SecondEngine } from './second-engine.ts';
 
@@ -34,16 +34,10 @@ export const describeNewerDocker = describePart(
 export async function startNewerDocker(folder: string): Promise<SecondEngine> {
   const system = join(folder, 'system');
   await mkdir(system);
-  const { code, stderr } = await command('tar', ['-C', system, '-xzf', archive]);
-  if (code !== 0) throw new Error(stderr);
+  await commandDone('tar', ['-C', system, '-xzf', archive]);
   const engine = await startSecondEngine({ folder, prepare: `mount --bind ${system}/usr /usr` });
   try {
-    // No registry may be in reach.
-    const base = join(folder, 'base.tar');
-    const saved = await command('docker', ['save', '--output', base, baseImage]);
-    if (saved.code !== 0) throw new Error(saved.stderr);
-    engine.docker('load', '--input', base);
-    await rm(base);
+    await giveBaseImage(folder, ['docker', '-H', engine.host]);
     return engine;
   } catch (error) {
     await engine.close();

@@ -1,9 +1,9 @@
 import { execFileSync, spawn } from 'node:child_process';
 import { existsSync } from 'node:fs';
-import { chown, mkdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { chown, mkdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { command, type Finished } from './commands.ts';
-import { baseImage, whyNoDocker } from './docker.ts';
+import { command } from './commands.ts';
+import { giveBaseImage, whyNoDocker } from './docker.ts';
 import { describePart, findProgram, missingPrograms } from './real-parts.ts';
 import { until } from './until.ts';
 
@@ -67,8 +67,8 @@ export async function startRootlessDocker(folder: string): Promise<() => Promise
   let said = '';
   daemon.stderr.setEncoding('utf8').on('data', (text: string) => (said = `${said}${text}`.slice(-3000)));
   const ended = new Promise((resolve) => daemon.once('exit', resolve));
-  const docker = (...args: string[]) =>
-    command('docker', ['-H', `unix://${runtimeFolder}/docker.sock`, ...args]);
+  const options = ['-H', `unix://${runtimeFolder}/docker.sock`];
+  const docker = (...args: string[]) => command('docker', [...options, ...args]);
   const close = async () => {
     const all = (await docker('ps', '--all', '--quiet')).stdout.split('\n').filter(Boolean);
     if (all.length > 0) await docker('rm', '--force', ...all);
@@ -80,19 +80,10 @@ export async function startRootlessDocker(folder: string): Promise<() => Promise
       if (daemon.exitCode !== null) throw new Error(`${script}: ${said}`);
       return (await docker('version')).code === 0;
     });
-    // No registry may be in reach.
-    const archive = join(folder, 'base.tar');
-    await done(command('docker', ['save', '--output', archive, baseImage]));
-    await done(docker('load', '--input', archive));
-    await rm(archive);
+    await giveBaseImage(folder, ['docker', ...options]);
     return close;
   } catch (error) {
     await close();
     throw error;
   }
-}
-
-async function done(running: Promise<Finished>): Promise<void> {
-  const { code, stderr } = await running;
-  if (code !== 0) throw new Error(stderr);
 }
