@@ -5,6 +5,7 @@ lies directly in them is neither made, changed nor removed.
 """
 import ctypes
 import os
+import struct
 
 from namespaces import check, forbid_new_privileges, libc
 
@@ -18,49 +19,35 @@ RULE_PATH_BENEATH = 1
 LEAST_VERSION = 3
 
 WRITE_FILE, TRUNCATE = 1 << 1, 1 << 14
-# To remove (1 << 4, 5), to make something of any kind (6 to 12), to move or link from one folder to another (13).
+# To remove (bits 4 and 5), to make something of any kind (6 to 12), to move or link from one folder to another (13).
 CHANGE_FOLDER = sum(1 << bit for bit in range(4, 14))
 WRITING = WRITE_FILE | TRUNCATE | CHANGE_FOLDER
 
 
-class _Ruleset(ctypes.Structure):
-    _fields_ = [("handled", ctypes.c_uint64)]
-
-
-class _PathBeneath(ctypes.Structure):
-    _pack_ = 1
-    _fields_ = [("allowed", ctypes.c_uint64), ("folder", ctypes.c_int32)]
-
-
 def protect(inputs, own):
-    """From this process and its descendants, with the folder `own` left to them. OSError where the kernel cannot: nothing changed."""
+    """From this process and its descendants, with the folder `own` left to them. Privileges can't be had by exec any more.
+
+    OSError where the inputs cannot be protected: the kernel has no Landlock, or with them would go what every program writes to.
+    """
+    inputs = {os.path.realpath(path) for path in inputs}
+    if any(path == "/" or path.startswith("/dev/") for path in inputs):
+        raise OSError("/dev cannot be closed")
     version = _call(SYS_CREATE_RULESET, None, 0, GET_VERSION)
     if version < LEAST_VERSION:
         raise OSError("Landlock of version %d" % version)
-    handled = _Ruleset(WRITING)
-    ruleset = _call(SYS_CREATE_RULESET, ctypes.byref(handled), ctypes.sizeof(handled), 0)
+    handled = struct.pack("=Q", WRITING)
+    ruleset = _call(SYS_CREATE_RULESET, handled, len(handled), 0)
     try:
-        _allow(ruleset, own)
-        _allow_beside(ruleset, "/", {os.path.realpath(path) for path in inputs})
+        above = {parent for path in inputs for parent in _parents(path)}
+        # The kernel knows folders by inode: a second mount of one of these is the same to it.
+        closed = {_identity(os.stat(path)) for path in inputs | above}
+        for path in _beside("/", inputs, above):
+            _allow(ruleset, path, closed)
+        _allow(ruleset, own, set())
         forbid_new_privileges()
         _call(SYS_RESTRICT_SELF, ruleset, 0)
     finally:
         os.close(ruleset)
-
-
-def _allow_beside(ruleset, folder, inputs):
-    """All folders below `folder`, but for those that are inputs or above one."""
-    above = {part for path in inputs for part in _parents(path)}
-    try:
-        entries = [entry.path for entry in os.scandir(folder) if entry.is_dir(follow_symlinks=False)]
-    except OSError:
-        # It may be passed, but not read.
-        entries = [path for path in above if os.path.dirname(path) == folder]
-    for path in entries:
-        if path in above:
-            _allow_beside(ruleset, path, inputs)
-        elif path not in inputs:
-            _allow(ruleset, path)
 
 
 def _parents(path):
@@ -69,15 +56,35 @@ def _parents(path):
         yield path
 
 
-def _allow(ruleset, path):
+def _identity(info):
+    return info.st_dev, info.st_ino
+
+
+def _beside(folder, inputs, above):
+    """The folders that lie in those above an input, but for the inputs."""
     try:
-        folder = os.open(path, os.O_PATH | os.O_CLOEXEC)
+        entries = [entry.path for entry in os.scandir(folder) if entry.is_dir(follow_symlinks=False)]
+    except OSError:
+        # It may be passed, but not read.
+        entries = [path for path in above if os.path.dirname(path) == folder]
+    for path in entries:
+        if path in inputs:
+            continue
+        if path in above:
+            yield from _beside(path, inputs, above)
+        else:
+            yield path
+
+
+def _allow(ruleset, path, closed):
+    try:
+        folder = os.open(path, os.O_PATH | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC)
     except OSError:
         # Gone meanwhile, or not to be reached: nor is it for the job.
         return
     try:
-        rule = _PathBeneath(WRITING, folder)
-        _call(SYS_ADD_RULE, ruleset, RULE_PATH_BENEATH, ctypes.byref(rule), 0)
+        if _identity(os.fstat(folder)) not in closed:
+            _call(SYS_ADD_RULE, ruleset, RULE_PATH_BENEATH, struct.pack("=Qi", WRITING, folder), 0)
     finally:
         os.close(folder)
 

@@ -79,7 +79,7 @@ def _protect_inputs(plan):
     try:
         protect(plan.watched, os.getcwd())
     except OSError:
-        # A kernel without Landlock, or one that refuses it: what the job does to them is seen afterwards.
+        # What the job does to them is seen afterwards.
         pass
 
 
@@ -99,7 +99,7 @@ def _complain_of_inputs(seen):
     changed = first_change(seen)
     if changed is None:
         return None
-    return "the job wrote to its input %s, or set its mode or times, which on this machine nothing prevents; inputs are to be read only" % changed
+    return "its input %s was changed while the job ran; inputs are to be read only" % changed
 
 
 def _stop_requested(control, wake):
