@@ -13,11 +13,15 @@ export function median(values) {
   return sorted.length % 2 === 1 ? sorted[middle] : (sorted[middle - 1] + sorted[middle]) / 2;
 }
 
-/** Runs each alternative once a round, so that what disturbs the machine disturbs both. */
+/** Runs each alternative once a round, so that what disturbs the machine disturbs all, and each time another one first. */
 export async function sideBySide(rounds, alternatives) {
   const times = Object.fromEntries(Object.keys(alternatives).map((name) => [name, []]));
   for (let round = 0; round < rounds; round += 1) {
-    for (const [name, work] of Object.entries(alternatives)) times[name].push(await timed(work));
+    const names = Object.keys(alternatives);
+    for (const index of names.keys()) {
+      const name = names[(round + index) % names.length];
+      times[name].push(await timed(alternatives[name]));
+    }
   }
   return times;
 }

@@ -22,7 +22,8 @@ import traceback
 from collections import deque
 from concurrent.futures import ThreadPoolExecutor
 
-sys.dont_write_bytecode = True  # a job leaves nothing in the folder of the program
+# A job leaves nothing in the folder of the program.
+sys.dont_write_bytecode = sys.pycache_prefix is None
 sys.path.insert(0, os.path.dirname(os.path.realpath(__file__)))  # python -I leaves it out
 from failures import ConnectionFailure, FileFailure, JobFailure, RequestFailure, Stopped  # noqa: E402
 from invocations import invoke  # noqa: E402

@@ -239,6 +239,15 @@ describe.each(isolations)('a transform job, isolation %s', (isolation) => {
     if (isolation === 'namespaces') expect(bench.log('folder')).toContain('Read-only file system');
   });
 
+  it('keeps the byte code of all that its driver loads', async () => {
+    const input = writeFiles(join(bench.folder, 'quick'), { 'a.csv': 'a\n' });
+    await run('quick', job(input, join(bench.folder, 'quick-answers')));
+    const kept = readdirSync(join(bench.jobsDir, '.pycache'), { recursive: true }) as string[];
+    for (const module of ['transform/server', 'http/client']) {
+      expect(kept.filter((path) => path.includes(`/${module}.cpython-`))).toHaveLength(1);
+    }
+  });
+
   it('takes links to files of its input folder, and refuses those that leave it', async () => {
     const input = writeFiles(join(bench.folder, 'linked'), { 'a.csv': 'a\n', 'deep/b.csv': 'c\n' });
     const outside = join(writeFiles(join(bench.folder, 'linked-not'), { 'secret.csv': 's\n' }), 'secret.csv');

@@ -17,6 +17,10 @@ def load():
         import namespaces  # noqa: F401
     import outputs  # noqa: F401
 
+    # For its archives.
+    import gzip  # noqa: F401
+    import tarfile  # noqa: F401
+
 
 if __name__ == "__main__":
     close_inherited()
