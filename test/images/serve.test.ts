@@ -2,6 +2,7 @@ import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { freePort } from '../support/ports.ts';
+import { until } from '../support/until.ts';
 import {
   makeFolder,
   runPython,
@@ -376,5 +377,37 @@ describe('a server that cannot start ends with a clear message', () => {
     const { code, failure } = await serveInVain(files, environment);
     expect([1, 3]).toContain(code);
     expect(failure).toMatch(message);
+  });
+
+  it.runIf(process.platform === 'linux')('when several workers end at the same moment', async () => {
+    // Each waits for the other; the server stands still until both have ended, and so hears of them at once.
+    const script = [
+      'import os, signal, time',
+      'def model_fn(folder):',
+      '    open(os.path.join(folder, str(os.getpid())), "w").close()',
+      '    while len(os.listdir(folder)) < 3: time.sleep(0.01)',
+      '    os.kill(os.getppid(), signal.SIGSTOP)',
+      '    raise ValueError("no model")',
+    ].join('\n');
+    const base = makeFolder({ 'model/code/inference.py': script });
+    const { process: server, finished } = startPython(serveCommand(), {
+      SAGEMAKER_BASE_DIR: base,
+      SAGEMAKER_BIND_TO_HOST: '127.0.0.1',
+      SAGEMAKER_BIND_TO_PORT: String(await freePort()),
+      SAGEMAKER_MODEL_SERVER_WORKERS: '2',
+    });
+    const isOver = (pid: string) => /^\d+ \(.*\) Z/.test(readFileSync(`/proc/${pid}/stat`, 'utf8'));
+    await until(() => {
+      const workers = readFileSync(`/proc/${server.pid}/task/${server.pid}/children`, 'utf8')
+        .split(' ')
+        .filter(Boolean);
+      return workers.length === 2 && workers.every(isOver);
+    });
+    const begun = performance.now();
+    server.kill('SIGCONT');
+    expect(await finished).toMatchObject({ code: 3 });
+    // gunicorn's own patience with workers is 30 s.
+    expect(performance.now() - begun).toBeLessThan(15_000);
+    expect(readFileSync(join(base, 'output/failure'), 'utf8')).toContain('ValueError: no model');
   });
 });
