@@ -2,7 +2,7 @@ import { mkdirSync, readFileSync } from 'node:fs';
 import { once } from 'node:events';
 import { createServer, type AddressInfo } from 'node:net';
 import { join } from 'node:path';
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
 import { isAlive, listensOn } from '../../src/cli/host/processes.ts';
 import { startServer, type Server } from '../support/stack.ts';
 import { until } from '../support/until.ts';
@@ -13,6 +13,14 @@ beforeEach(() => {
   root = createRoot();
 });
 afterEach(() => root.remove());
+
+it('gives a server the name of a user that has none, as one in a container may', async () => {
+  vi.stubEnv('USER', undefined);
+  await root.dev();
+  vi.unstubAllEnvs();
+  const pid = readFileSync(join(root.home, 'dev/temporal.pid'), 'utf8').trim();
+  expect(readFileSync(`/proc/${pid}/environ`, 'utf8').split('\0')).toContain('USER=sluice');
+});
 
 describe('the ports of a server', () => {
   it('are those of its own, when two of different folders start at once', async () => {

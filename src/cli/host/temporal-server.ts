@@ -62,8 +62,13 @@ async function tryStart(options: ServerOptions, ports: Ports): Promise<TemporalS
   const child = spawn(
     '/bin/sh',
     ['-c', guard, options.files.serverPid, options.cli, ...serverArguments(options, ports)],
-    // A session of its own: the terminal's Ctrl-C is for the host, which ends the server last.
-    { detached: true, stdio: ['pipe', log, log] },
+    {
+      // A session of its own: the terminal's Ctrl-C is for the host, which ends the server last.
+      detached: true,
+      stdio: ['pipe', log, log],
+      // The server wants a name of its user, and in a container a user may be but a number.
+      env: { USER: 'sluice', ...process.env },
+    },
   );
   closeSync(log);
   let gone = false;
