@@ -33,7 +33,7 @@ export async function noOpSteps(rounds) {
       args: [{ count, request: noOpRequest(), engine: 'process', host: stack.host }],
     });
   try {
-    await run(6);
+    await run(60);
     for (let round = 0; round < rounds; round += 1) {
       for (const count of [6, 60]) perStep[count].push((await timed(() => run(count))) / count);
     }
