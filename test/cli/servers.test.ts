@@ -16,8 +16,7 @@ afterEach(() => root.remove());
 
 it('gives a server the name of a user that has none, as one in a container may', async () => {
   vi.stubEnv('USER', undefined);
-  await root.dev();
-  vi.unstubAllEnvs();
+  await root.dev().finally(() => vi.unstubAllEnvs());
   const pid = readFileSync(join(root.home, 'dev/temporal.pid'), 'utf8').trim();
   expect(readFileSync(`/proc/${pid}/environ`, 'utf8').split('\0')).toContain('USER=sluice');
 });

@@ -397,14 +397,17 @@ describe('a server that cannot start ends with a clear message', () => {
       SAGEMAKER_MODEL_SERVER_WORKERS: '2',
     });
     const isOver = (pid: string) => /^\d+ \(.*\) Z/.test(readFileSync(`/proc/${pid}/stat`, 'utf8'));
-    await until(() => {
-      const workers = readFileSync(`/proc/${server.pid}/task/${server.pid}/children`, 'utf8')
-        .split(' ')
-        .filter(Boolean);
-      return workers.length === 2 && workers.every(isOver);
-    });
+    try {
+      await until(() => {
+        const workers = readFileSync(`/proc/${server.pid}/task/${server.pid}/children`, 'utf8')
+          .split(' ')
+          .filter(Boolean);
+        return workers.length === 2 && workers.every(isOver);
+      });
+    } finally {
+      server.kill('SIGCONT');
+    }
     const begun = performance.now();
-    server.kill('SIGCONT');
     expect(await finished).toMatchObject({ code: 3 });
     // gunicorn's own patience with workers is 30 s.
     expect(performance.now() - begun).toBeLessThan(15_000);

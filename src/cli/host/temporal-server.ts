@@ -67,7 +67,7 @@ async function tryStart(options: ServerOptions, ports: Ports): Promise<TemporalS
       detached: true,
       stdio: ['pipe', log, log],
       // The server wants a name of its user, and in a container a user may be but a number.
-      env: { USER: 'sluice', ...process.env },
+      env: process.env.USER ? process.env : { ...process.env, USER: 'sluice' },
     },
   );
   closeSync(log);

@@ -172,8 +172,7 @@ describe('the inputs of a job without namespaces', () => {
             enlarge(folder);
             execFileSync('mount', ['--bind', folder, alias]);
           },
-        );
-        execFileSync('umount', [alias]);
+        ).finally(() => execFileSync('umount', [alias]));
         expect(state).toMatchObject({ status: 'succeeded' });
         expect(bench.log(name)).toBe('kept\n');
       },

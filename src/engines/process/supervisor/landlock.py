@@ -27,11 +27,11 @@ WRITING = WRITE_FILE | TRUNCATE | CHANGE_FOLDER
 def protect(inputs, own):
     """From this process and its descendants, with the folder `own` left to them. Privileges can't be had by exec any more.
 
-    OSError where the inputs cannot be protected: the kernel has no Landlock, or with them would go what every program writes to.
+    Not those in /dev, where every program writes. OSError where the kernel has no Landlock.
     """
-    inputs = {os.path.realpath(path) for path in inputs}
-    if any(path == "/" or path.startswith("/dev/") for path in inputs):
-        raise OSError("/dev cannot be closed")
+    inputs = {path for path in map(os.path.realpath, inputs) if not (path + "/").startswith("/dev/")}
+    if not inputs:
+        return
     version = _call(SYS_CREATE_RULESET, None, 0, GET_VERSION)
     if version < LEAST_VERSION:
         raise OSError("Landlock of version %d" % version)
@@ -39,11 +39,12 @@ def protect(inputs, own):
     ruleset = _call(SYS_CREATE_RULESET, handled, len(handled), 0)
     try:
         above = {parent for path in inputs for parent in _parents(path)}
-        # The kernel knows folders by inode: a second mount of one of these is the same to it.
+        # The kernel knows folders by inode: to allow a second mount of one of these would allow this one.
         closed = {_identity(os.stat(path)) for path in inputs | above}
         for path in _beside("/", inputs, above):
             _allow(ruleset, path, closed)
-        _allow(ruleset, own, set())
+        for path in ("/dev", own):
+            _allow(ruleset, path, set())
         forbid_new_privileges()
         _call(SYS_RESTRICT_SELF, ruleset, 0)
     finally:
@@ -62,17 +63,17 @@ def _identity(info):
 
 def _beside(folder, inputs, above):
     """The folders that lie in those above an input, but for the inputs."""
+    if folder in inputs:
+        return
     try:
         entries = [entry.path for entry in os.scandir(folder) if entry.is_dir(follow_symlinks=False)]
     except OSError:
         # It may be passed, but not read.
         entries = [path for path in above if os.path.dirname(path) == folder]
     for path in entries:
-        if path in inputs:
-            continue
         if path in above:
             yield from _beside(path, inputs, above)
-        else:
+        elif path not in inputs:
             yield path
 
 

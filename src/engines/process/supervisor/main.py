@@ -17,7 +17,7 @@ def load():
         import namespaces  # noqa: F401
     import outputs  # noqa: F401
 
-    # For its archives.
+    # What its archives need.
     import gzip  # noqa: F401
     import tarfile  # noqa: F401
 
