@@ -7,7 +7,7 @@ import { metrics } from '../../src/core/metrics.ts';
 import { command } from '../support/commands.ts';
 import { folderPerTest } from '../support/folders.ts';
 import { describePart, findProgram, missingPrograms } from '../support/real-parts.ts';
-import { exposedMetrics, namedMetrics, observing, queries, rules } from './observing.ts';
+import { exposedMetrics, namedMetrics, observing, queries, rules } from '../deploy/observing.ts';
 
 const folder = folderPerTest();
 const tests = join(projectFolder, 'test', 'deploy', 'fixtures', 'rules.yml');

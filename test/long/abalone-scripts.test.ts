@@ -11,7 +11,7 @@ import {
   serveCommand,
   trainCommand,
   transformDriver,
-} from './fixtures/python.ts';
+} from '../images/fixtures/python.ts';
 
 const example = join(root, 'examples/abalone');
 const code = join(example, 'code');
