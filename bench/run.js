@@ -37,7 +37,7 @@ const figures = {
   ...ofOperation,
 };
 const rounds = {
-  ...{ startUp: 5, noOpSteps: 11, abalone: 21, bigInput: 7, manyRuns: 1 },
+  ...{ startUp: 5, noOpSteps: 31, abalone: 21, bigInput: 7, manyRuns: 1 },
   ...{ s3Transfers: 8, describeCalls: 1, watchedJobs: 1, throttleStorm: 1 },
   ...{ containerNoOp: 15, containerAbalone: 21, containerOutput: 3, containerCancel: 11 },
   ...{ workerImage: 5 },
