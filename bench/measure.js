@@ -15,13 +15,11 @@ export function median(values) {
 
 /** Runs each alternative once a round, so that what disturbs the machine disturbs all, and each time another one first. */
 export async function sideBySide(rounds, alternatives) {
-  const times = Object.fromEntries(Object.keys(alternatives).map((name) => [name, []]));
+  const names = Object.keys(alternatives);
+  const times = Object.fromEntries(names.map((name) => [name, []]));
   for (let round = 0; round < rounds; round += 1) {
-    const names = Object.keys(alternatives);
-    for (const index of names.keys()) {
-      const name = names[(round + index) % names.length];
-      times[name].push(await timed(alternatives[name]));
-    }
+    for (const name of names) times[name].push(await timed(alternatives[name]));
+    names.push(names.shift());
   }
   return times;
 }

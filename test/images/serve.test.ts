@@ -19,6 +19,15 @@ interface Served {
   running: Running;
 }
 
+function startServing(base: string, port: number, environment: Record<string, string>): Running {
+  return startPython(serveCommand(), {
+    SAGEMAKER_BASE_DIR: base,
+    SAGEMAKER_BIND_TO_HOST: '127.0.0.1',
+    SAGEMAKER_BIND_TO_PORT: String(port),
+    ...environment,
+  });
+}
+
 /** Starts the command on a model folder with these files and waits for /ping. */
 async function serve(
   files: Record<string, string | Buffer>,
@@ -28,13 +37,7 @@ async function serve(
     Object.fromEntries(Object.entries(files).map(([name, content]) => [join('model', name), content])),
   );
   const port = await freePort();
-  const running = startPython(serveCommand(), {
-    SAGEMAKER_BASE_DIR: base,
-    SAGEMAKER_BIND_TO_HOST: '127.0.0.1',
-    SAGEMAKER_BIND_TO_PORT: String(port),
-    SAGEMAKER_MODEL_SERVER_WORKERS: '1',
-    ...environment,
-  });
+  const running = startServing(base, port, { SAGEMAKER_MODEL_SERVER_WORKERS: '1', ...environment });
   const url = `http://127.0.0.1:${port}`;
   await waitFor('/ping', async () => {
     if (running.process.exitCode !== null) throw new Error((await running.finished).stderr);
@@ -54,12 +57,7 @@ async function stop({ running }: Served): Promise<Finished> {
 /** A server that cannot start: what it says when it has ended. */
 async function serveInVain(files: Record<string, string>, environment: Record<string, string> = {}) {
   const base = makeFolder(files);
-  const result = await runPython(serveCommand(), {
-    SAGEMAKER_BASE_DIR: base,
-    SAGEMAKER_BIND_TO_HOST: '127.0.0.1',
-    SAGEMAKER_BIND_TO_PORT: String(await freePort()),
-    ...environment,
-  });
+  const result = await startServing(base, await freePort(), environment).finished;
   const failure = join(base, 'output/failure');
   return { ...result, failure: existsSync(failure) ? readFileSync(failure, 'utf8') : null };
 }
@@ -390,10 +388,7 @@ describe('a server that cannot start ends with a clear message', () => {
       '    raise ValueError("no model")',
     ].join('\n');
     const base = makeFolder({ 'model/code/inference.py': script });
-    const { process: server, finished } = startPython(serveCommand(), {
-      SAGEMAKER_BASE_DIR: base,
-      SAGEMAKER_BIND_TO_HOST: '127.0.0.1',
-      SAGEMAKER_BIND_TO_PORT: String(await freePort()),
+    const { process: server, finished } = startServing(base, await freePort(), {
       SAGEMAKER_MODEL_SERVER_WORKERS: '2',
     });
     const isOver = (pid: string) => /^\d+ \(.*\) Z/.test(readFileSync(`/proc/${pid}/stat`, 'utf8'));

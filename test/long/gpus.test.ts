@@ -1,37 +1,19 @@
-import { chmodSync, copyFileSync, mkdirSync, mkdtempSync, rmSync } from 'node:fs';
+import { copyFileSync, mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { afterAll, beforeAll, expect, it } from 'vitest';
-import { createConnector } from '../../src/engines/container/connect.ts';
-import { unset } from '../engines/container/docker-folder.ts';
-import { createContainerBench, shell } from '../engines/container/jobs.ts';
-import {
-  describeSecondEngine,
-  secondEngineHost,
-  startSecondEngine,
-  tinyImage,
-  type SecondEngine,
-} from '../support/second-engine.ts';
+import { expect, it } from 'vitest';
+import { shell } from '../engines/container/jobs.ts';
+import { createSecondEngineBench } from '../engines/container/second-engine-bench.ts';
+import { describeSecondEngine, tinyImage } from '../support/second-engine.ts';
 
 const hook = fileURLToPath(new URL('../support/nvidia_hook.py', import.meta.url));
 
 describeSecondEngine("an engine with two GPUs, by a stand-in of NVIDIA's hook", () => {
-  const folder = mkdtempSync('/tmp/sluice-gpus-');
-  const bench = createContainerBench({
-    connect: createConnector(unset(folder, { host: secondEngineHost(folder) })),
-  });
-  let engine: SecondEngine | undefined;
-  beforeAll(async () => {
+  const bench = createSecondEngineBench('gpus', (folder) => {
     mkdirSync(join(folder, 'bin'));
     // Where an engine finds a program of this name when it starts, it gives GPUs.
-    const program = join(folder, 'bin', 'nvidia-container-runtime-hook');
-    copyFileSync(hook, program);
-    chmodSync(program, 0o755);
-    engine = await startSecondEngine({ folder, prepare: `export PATH="${folder}/bin:$PATH"` });
-  }, 120_000);
-  afterAll(async () => {
-    await engine?.close();
-    rmSync(folder, { recursive: true, force: true });
+    copyFileSync(hook, join(folder, 'bin', 'nvidia-container-runtime-hook'));
+    return { prepare: `export PATH="${folder}/bin:$PATH"` };
   });
 
   it.each([

@@ -1,30 +1,18 @@
-import { chmodSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { chmodSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { afterAll, beforeAll, expect, it } from 'vitest';
-import { createConnector } from '../../src/engines/container/connect.ts';
-import { unset } from '../engines/container/docker-folder.ts';
-import { createContainerBench, shell, writeFiles } from '../engines/container/jobs.ts';
-import {
-  describeSecondEngine,
-  secondEngineHost,
-  startSecondEngine,
-  tinyImage,
-  type SecondEngine,
-} from '../support/second-engine.ts';
+import { expect, it } from 'vitest';
+import { shell, writeFiles } from '../engines/container/jobs.ts';
+import { createSecondEngineBench } from '../engines/container/second-engine-bench.ts';
+import { describeSecondEngine, tinyImage } from '../support/second-engine.ts';
 
 /** Root of its containers is this user, whom the engine alone knows. */
 const firstId = 654_321;
 
 describeSecondEngine('an engine with userns-remap', () => {
-  const folder = mkdtempSync('/tmp/sluice-remapped-');
-  const bench = createContainerBench({
-    connect: createConnector(unset(folder, { host: secondEngineHost(folder) })),
-  });
-  let engine: SecondEngine | undefined;
-  beforeAll(async () => {
+  const bench = createSecondEngineBench('remapped', (folder, { folder: jobsFolder }) => {
     // The user of its containers passes through all of the folders.
     chmodSync(folder, 0o711);
-    chmodSync(bench.folder, 0o755);
+    chmodSync(jobsFolder, 0o755);
     const lines = {
       passwd: `sluice-remap:x:${firstId}:${firstId}::/:/bin/sh`,
       group: `sluice-remap:x:${firstId}:`,
@@ -36,12 +24,7 @@ describeSecondEngine('an engine with userns-remap', () => {
       writeFileSync(join(folder, name), `${kept}${line}\n`);
     }
     const mounts = Object.keys(lines).map((name) => `mount --bind ${folder}/${name} /etc/${name}`);
-    const options = ['--userns-remap', 'sluice-remap'];
-    engine = await startSecondEngine({ folder, prepare: mounts.join('\n'), options });
-  }, 120_000);
-  afterAll(async () => {
-    await engine?.close();
-    rmSync(folder, { recursive: true, force: true });
+    return { prepare: mounts.join('\n'), options: ['--userns-remap', 'sluice-remap'] };
   });
 
   it("mounts what everybody may read, is sent what only the owner may, and the outputs are the owner's", async () => {

@@ -243,17 +243,6 @@ export async function prepareOnly(
   if (!(error instanceof SluiceError && error.code === 'EngineUnavailable')) throw error;
 }
 
-/** Whether the kernel guards inputs that are links: since Linux 6.2, unless it was built or started without. */
-export const hasLandlock =
-  process.platform === 'linux' &&
-  Number(
-    execFileSync(
-      python,
-      ['-c', 'import ctypes; print(ctypes.CDLL(None).syscall(444, None, ctypes.c_size_t(0), 1))'],
-      { encoding: 'utf8' },
-    ),
-  ) >= 3;
-
 /** Tests with mounts of their own need more than namespaces. */
 export const canMount = (() => {
   const folder = makeFolder();

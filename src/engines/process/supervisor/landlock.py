@@ -62,7 +62,7 @@ def _identity(info):
 
 
 def _beside(folder, inputs, above):
-    """The folders that lie in those above an input, but for the inputs."""
+    """The folders that lie in those above an input, and are not above one themselves."""
     if folder in inputs:
         return
     try:
@@ -73,7 +73,7 @@ def _beside(folder, inputs, above):
     for path in entries:
         if path in above:
             yield from _beside(path, inputs, above)
-        elif path not in inputs:
+        else:
             yield path
 
 
