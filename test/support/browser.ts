@@ -40,7 +40,10 @@ export async function lookAt(
     const shown = await text().catch(() => '');
     // As the page itself advises when it could not load a part of itself, which happens while a machine is busy.
     if (shown.includes('Try a refresh')) await page.reload();
-    return expected.every((words) => shown.includes(words));
+    if (expected.every((words) => shown.includes(words))) return true;
+    // A timeline draws the rows in view, and looks for where it is only when something moves: its place on a page that was not laid out yet stays its place.
+    await page.evaluate("window.dispatchEvent(new Event('resize'))").catch(() => undefined);
+    return false;
   };
   // What it shows instead is in the picture.
   await until(shows).catch(() => undefined);
