@@ -22,8 +22,8 @@ export default defineConfig({
     exclude: [...configDefaults.exclude, ...(suite === '0' ? long : [])],
     globalSetup: 'test/support/global-setup.ts',
     pool: 'forks',
-    // Many tests start servers, workers and jobs of their own: more at once only wait for each other.
-    maxWorkers: 2,
+    // Many tests start servers, workers and jobs of their own and wait for them: three keep two cores busy, in the long ones two do.
+    maxWorkers: suite === '1' ? 2 : 3,
     // For a test that hangs. Nothing is measured by a limit: a machine may be ten times slower than usual (bench/ measures).
     testTimeout: 180_000,
     hookTimeout: 180_000,

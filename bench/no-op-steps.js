@@ -1,6 +1,7 @@
 import { fileURLToPath } from 'node:url';
 import { randomUUID } from 'node:crypto';
-import { median, millis, timed } from './measure.js';
+import { NativeConnection, Worker } from '@temporalio/worker';
+import { millis, sideBySide, spread } from './measure.js';
 import { startStack } from './stack.js';
 
 /** `/bin/true` as a processing job: nothing but what Temporal, the activity and the engine cost. */
@@ -20,29 +21,61 @@ export const noOpRequest = (inputs = []) => ({
   tags: {},
 });
 
-/** Milliseconds a step, for 6 and 60 steps in sequence, by a worker that has done 60 of them. */
+const workflowsPath = fileURLToPath(new URL('sequence-workflow.js', import.meta.url));
+
+/** Milliseconds a step, for 6 and 60 steps in sequence, by a worker that has done 60 of them; beside them what Temporal alone takes. */
 export async function noOpSteps(rounds) {
-  const workflowsPath = fileURLToPath(new URL('sequence-workflow.js', import.meta.url));
   const stack = await startStack({ workflowsPath });
-  const perStep = { 6: [], 60: [] };
-  const run = (count) =>
-    stack.client.workflow.execute('sequence', {
-      taskQueue: stack.config.taskQueue,
+  const bare = await startBareWorker(stack.address);
+  const execute = (workflow, taskQueue, args) =>
+    stack.client.workflow.execute(workflow, {
+      taskQueue,
       workflowId: `bench-${randomUUID()}`,
       workflowExecutionTimeout: '5 minutes',
-      args: [{ count, request: noOpRequest(), engine: 'process', host: stack.host }],
+      args: [args],
     });
+  const step = { request: noOpRequest(), engine: 'process', host: stack.host };
+  const sequence = (count) => () => execute('sequence', stack.config.taskQueue, { ...step, count });
+  const nothing = (count) => () => execute('sequenceOfNothing', bare.taskQueue, { count });
   try {
-    await run(60);
-    for (let round = 0; round < rounds; round += 1) {
-      for (const count of [6, 60]) perStep[count].push((await timed(() => run(count))) / count);
-    }
+    await sequence(60)();
+    await nothing(60)();
+    const times = await sideBySide(rounds, { six: sequence(6), sixty: sequence(60), temporal: nothing(60) });
+    const each = (name, count) =>
+      `${spread(
+        times[name].map((time) => time / count),
+        millis,
+      )} each`;
+    const ofEngine = (count) =>
+      `no-op step through the process engine, ${count} in sequence by a warm worker`;
+    return [
+      { figure: ofEngine(6), aim: '≤ 40 ms each', measured: each('six', 6) },
+      { figure: ofEngine(60), aim: '≤ 40 ms each', measured: each('sixty', 60) },
+      {
+        figure: '… of which Temporal alone: activities that do nothing, 60 in sequence',
+        aim: 'none',
+        measured: each('temporal', 60),
+      },
+    ];
   } finally {
+    await bare.stop();
     await stack.close();
   }
-  return [6, 60].map((count) => ({
-    figure: `no-op step through the process engine, ${count} in sequence by a warm worker`,
-    aim: '≤ 40 ms each',
-    measured: `${millis(median(perStep[count]))} each (${perStep[count].map(millis).join(', ')})`,
-  }));
+}
+
+/** A worker as the SDK makes it, whose one activity does nothing. */
+async function startBareWorker(address) {
+  const connection = await NativeConnection.connect({ address });
+  const taskQueue = 'nothing';
+  const activities = { nothing: async () => undefined };
+  const worker = await Worker.create({ connection, taskQueue, workflowsPath, activities });
+  const ended = worker.run();
+  return {
+    taskQueue,
+    async stop() {
+      worker.shutdown();
+      await ended;
+      await connection.close();
+    },
+  };
 }

@@ -1,4 +1,4 @@
-import { workflowInfo } from '@temporalio/workflow';
+import { proxyActivities, workflowInfo } from '@temporalio/workflow';
 import { jobName } from '../dist/core/job-name.js';
 import { jobActivities } from '../dist/workflows/proxies.js';
 
@@ -12,4 +12,11 @@ export async function sequence({ count, request, engine, host }) {
       [{ name, engine, request, session: null }],
     );
   }
+}
+
+/** As many activities that do nothing: what Temporal alone costs. */
+export async function sequenceOfNothing({ count }) {
+  const { nothing } = proxyActivities({ startToCloseTimeout: '1 minute' });
+  for (let index = 0; index < count; index += 1)
+    await nothing.executeWithOptions({ activityId: `step-${index}` }, []);
 }

@@ -41,6 +41,7 @@ export async function startStack({
   });
   const client = new Client({ connection: await Connection.connect({ address: server.address }) });
   return {
+    address: server.address,
     client,
     config,
     home,

@@ -14,6 +14,16 @@ signal.signal(signal.SIGTERM, stop)
 ${waiting}`;
 const deaf = `signal.signal(signal.SIGTERM, signal.SIG_IGN)\n${waiting}`;
 
+const withAChildThatListens = `
+listens, tell = os.pipe()
+if os.fork() == 0:
+    signal.signal(signal.SIGTERM, lambda *_: print("the child, too", flush=True))
+    os.write(tell, b"!")
+    time.sleep(300)
+    os._exit(0)
+os.read(listens, 1)
+${onSigterm('time.sleep(0.5); print("cleaned up", flush=True); sys.exit(0)')}`;
+
 const stopWhenReady: ConformanceCase['act'] = async (job) => {
   await job.ensure();
   await job.untilPrinted('ready');
@@ -44,6 +54,18 @@ const stopCases: ConformanceCase[] = [
     ends: { status: 'stopped' },
     verify({ logTail }) {
       expect(logTail).toContain('cleaned up');
+    },
+  },
+  {
+    id: 'stop-main-process',
+    title: 'SIGTERM goes to the main process alone, which tells those that it has started',
+    source: sources.processingStop,
+    kind: 'Processing',
+    job: (lab) => lab.script(withAChildThatListens),
+    act: stopWhenReady,
+    ends: { status: 'stopped' },
+    verify({ logTail }) {
+      expect(logTail).toEqual(['ready', 'cleaned up']);
     },
   },
   {

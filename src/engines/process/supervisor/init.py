@@ -9,6 +9,7 @@ import sys
 import time
 
 ALIVE_DESCRIPTOR = 100
+ENDING_SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
 TERMINATE = b"T"
 KILL = b"K"
 
@@ -16,12 +17,15 @@ KILL = b"K"
 def run_init(plan, files, commands, status):
     """Never returns. `commands` is the lifeline: at its end, when the supervisor is gone, so is everything here."""
     wake = wake_up_on(signal.SIGCHLD)
-    # Only the supervisor ends a job: who signals every process of a service reaches the job itself anyway.
-    for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
-        signal.signal(number, signal.SIG_IGN)
+    # A stop that comes while the job begins waits until it can be heard.
+    signal.pthread_sigmask(signal.SIG_BLOCK, ENDING_SIGNALS)
     job = os.fork()
     if job == 0:
         _run_job(plan, files)
+    # Only the supervisor ends a job: who signals every process of a service reaches the job itself anyway.
+    for number in ENDING_SIGNALS:
+        signal.signal(number, signal.SIG_IGN)
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, ENDING_SIGNALS)
     _lead_group(job)
     write_line(status, "job %d" % job)
     os.close(files["log"])
@@ -31,7 +35,7 @@ def run_init(plan, files, commands, status):
             # Once the job itself is dead nothing shows there whose these were.
             for pid in _descendants(job):
                 _kill(pid)
-        _signal_group(job, signal.SIGKILL)
+        _kill_group(job)
         result = os.waitpid(job, 0)[1]
     kill_descendants(job, plan.settings["isolation"] == "namespaces")
     write_line(status, "over %d" % result)
@@ -72,7 +76,8 @@ def _watch(job, commands, wake):
                 continue
             if data == b"" or KILL in data:
                 return None
-            _signal_group(job, signal.SIGTERM)
+            # As a container's first process gets it: what it started would hear it twice where it tells them, as `train` does.
+            _kill(job, signal.SIGTERM)
 
 
 def _reap(job):
@@ -94,9 +99,9 @@ def _lead_group(pid):
         pass
 
 
-def _signal_group(leader, number):
+def _kill_group(leader):
     try:
-        os.killpg(leader, number)
+        os.killpg(leader, signal.SIGKILL)
     except (ProcessLookupError, PermissionError):
         pass
 
@@ -110,7 +115,7 @@ def kill_descendants(leader, in_namespace):
             pass
     elif sys.platform != "linux":
         if leader is not None:
-            _signal_group(leader, signal.SIGKILL)
+            _kill_group(leader)
     else:
         # Orphans come to this process: without children it has no descendants.
         while _has_children():
@@ -119,9 +124,9 @@ def kill_descendants(leader, in_namespace):
             time.sleep(0.001)
 
 
-def _kill(pid):
+def _kill(pid, number=signal.SIGKILL):
     try:
-        os.kill(pid, signal.SIGKILL)
+        os.kill(pid, number)
     except (ProcessLookupError, PermissionError):
         pass
 
@@ -192,6 +197,6 @@ def _run_job(plan, files):
 
 def _reset_signals():
     signal.set_wakeup_fd(-1)
-    for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGCHLD, signal.SIGPIPE, signal.SIGXFSZ):
+    for number in ENDING_SIGNALS + (signal.SIGCHLD, signal.SIGPIPE, signal.SIGXFSZ):
         signal.signal(number, signal.SIG_DFL)
     signal.pthread_sigmask(signal.SIG_SETMASK, [])
