@@ -26,6 +26,14 @@ const workflowsPath = fileURLToPath(new URL('sequence-workflow.js', import.meta.
 /** Milliseconds a step, for 6 and 60 steps in sequence, by a worker that has done 60 of them; beside them what Temporal alone takes. */
 export async function noOpSteps(rounds) {
   const stack = await startStack({ workflowsPath });
+  try {
+    return await measure(stack, rounds);
+  } finally {
+    await stack.close();
+  }
+}
+
+async function measure(stack, rounds) {
   const bare = await startBareWorker(stack.address);
   const execute = (workflow, taskQueue, args) =>
     stack.client.workflow.execute(workflow, {
@@ -59,7 +67,6 @@ export async function noOpSteps(rounds) {
     ];
   } finally {
     await bare.stop();
-    await stack.close();
   }
 }
 

@@ -1,5 +1,5 @@
 import { execFileSync } from 'node:child_process';
-import { chmodSync, existsSync, readFileSync, symlinkSync } from 'node:fs';
+import { chmodSync, existsSync, readFileSync, readdirSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import {
@@ -330,6 +330,39 @@ describe('requirements.txt beside the script', () => {
     expect(result.stdout).not.toContain('never');
     expect(result.failure).toMatch(
       /requirements\.txt could not be installed: .* exited with code [12]; its output is in the log\./,
+    );
+  });
+});
+
+it('begins the script with no signal blocked', async () => {
+  const { stdout } = await train(
+    withScript('import signal; print(signal.pthread_sigmask(signal.SIG_BLOCK, []))'),
+  );
+  expect(stdout).toBe('set()\n');
+});
+
+describe('a stop while requirements.txt is installed', () => {
+  it('ends the installation, and the script is not started', async () => {
+    const base = makeJob(
+      withScript('print("never")', {
+        files: {
+          'slow/pyproject.toml':
+            '[build-system]\nrequires = []\nbuild-backend = "slow"\nbackend-path = ["."]\n',
+          'slow/slow.py':
+            'import os, time\nopen(os.environ["SAGEMAKER_BASE_DIR"] + "/begun", "w").close()\ntime.sleep(600)\n',
+          'tmp/.keep': '',
+        },
+      }),
+    );
+    writeFileSync(join(base, 'input/data/code/requirements.txt'), `${join(base, 'slow')}\n`);
+    const running = startPython([trainCommand], { SAGEMAKER_BASE_DIR: base, TMPDIR: join(base, 'tmp') });
+    await waitFor('the installation to begin', () => existsSync(join(base, 'begun')));
+    running.process.kill('SIGTERM');
+    const { code, stdout } = await running.finished;
+    expect({ code, stdout }).toEqual({ code: 143, stdout: '' });
+    expect(existsSync(join(base, 'output/failure'))).toBe(false);
+    expect(readdirSync(join(base, 'tmp')).filter((name) => name.startsWith('sluice-requirements-'))).toEqual(
+      [],
     );
   });
 });

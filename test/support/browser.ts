@@ -41,8 +41,9 @@ export async function lookAt(
     // As the page itself advises when it could not load a part of itself, which happens while a machine is busy.
     if (shown.includes('Try a refresh')) await page.reload();
     if (expected.every((words) => shown.includes(words))) return true;
-    // A timeline draws the rows in view, and looks for where it is only when something moves: its place on a page that was not laid out yet stays its place.
+    // A timeline draws only the rows in view, and measures where it is when something moves: mounted before the page was laid out, it stays half drawn.
     await page.evaluate("window.dispatchEvent(new Event('resize'))").catch(() => undefined);
+    await page.waitForTimeout(200);
     return false;
   };
   // What it shows instead is in the picture.

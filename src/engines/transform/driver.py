@@ -43,8 +43,8 @@ def main(config_path):
     with open(config_path, encoding="utf-8") as file:
         config = json.load(file)
     outputs = Outputs(config["outputDir"])
-    signal.signal(signal.SIGTERM, raise_stopped)
     try:
+        signal.signal(signal.SIGTERM, raise_stopped)
         result = run(config, outputs)
     except Stopped:
         outputs.remove()

@@ -1,8 +1,8 @@
 """How a transform can go wrong, and how far that reaches."""
 
 
-class Stopped(Exception):
-    """SIGTERM."""
+class Stopped(BaseException):
+    """SIGTERM; nothing may take it for an error of its own."""
 
 
 class JobFailure(Exception):

@@ -75,8 +75,9 @@ class Server:
         connection = http.client.HTTPConnection(HOST, self.port, timeout=timeout_seconds)
         try:
             connection.request("GET", path, headers={"Connection": "close"})
-            answer = connection.getresponse()
-            return answer.status, answer.read()
+            # Left to be closed by its finalizer it would drop the `Stopped` that a signal raises there.
+            with connection.getresponse() as answer:
+                return answer.status, answer.read()
         finally:
             connection.close()
 

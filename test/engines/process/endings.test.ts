@@ -59,7 +59,7 @@ describe.each(isolations)('the end of a job, isolation %s', (isolation) => {
     expect(await bench.describe('obeys')).toMatchObject({ status: 'stopped' });
   });
 
-  it('does not wait for it either when the stop comes at any moment of the start', async () => {
+  it('does not wait for it either when the stop comes around the start', async () => {
     for (let delay = 0; delay < 20; delay += 1) {
       const name = `at-once-${delay}`;
       await bench.start(name, pythonJob('import time; time.sleep(300)', endless));

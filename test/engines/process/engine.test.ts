@@ -46,6 +46,14 @@ describe.each(isolations)('the process engine, isolation %s', (isolation) => {
     expect(Date.parse(state.endedAt)).toBeGreaterThanOrEqual(Date.parse(state.startedAt));
   });
 
+  it.runIf(process.platform === 'linux')('begins a job with no signal blocked or ignored', async () => {
+    // Not by a shell, which may unblock all.
+    const show = processingJob(['grep', '-E', '^Sig(Blk|Ign)', '/proc/self/status']);
+    const state = await bench.run('signals', show);
+    const none = (name: string) => expect.stringMatching(new RegExp(`^${name}:\\s+0+$`)) as string;
+    expect(state).toMatchObject({ status: 'succeeded', logTail: [none('SigBlk'), none('SigIgn')] });
+  });
+
   it.runIf(process.platform === 'linux')(
     'leaves one process, the fork server, however many jobs it started at once',
     async () => {
