@@ -11,10 +11,15 @@ afterEach(() => root.remove());
 
 /** Looks at the run while the server has no worker, as it has one for whoever only looks. */
 async function lookAt(...args: string[]) {
-  const ended = await root.sluice(...args);
-  expect(ended.code, ended.stderr).toBe(0);
-  expect(root.host()).toMatchObject({ hasWorker: false });
-  return ended;
+  const { ended } = root.start(args);
+  // It ends soon after the command.
+  const hosts = new Set<boolean | undefined>();
+  const watch = setInterval(() => hosts.add(root.host()?.hasWorker), 20);
+  const { code, stdout, stderr } = await ended.finally(() => clearInterval(watch));
+  expect(code, stderr).toBe(0);
+  hosts.delete(undefined);
+  expect([...hosts]).toEqual([false]);
+  return { code, stdout, stderr };
 }
 
 describe('a run whose worker is gone', () => {

@@ -104,6 +104,8 @@ function recordOf({ config, lasting }: HostOptions, server: TemporalServer, hasW
     startMark: startMark(process.pid),
     lasting,
     hasWorker,
+    localEngine: config.localEngine,
+    isolation: config.isolation,
   };
 }
 

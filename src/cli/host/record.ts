@@ -14,6 +14,9 @@ const hostRecord = z.object({
   lasting: z.boolean(),
   /** It gets one when somebody needs it. */
   hasWorker: z.boolean(),
+  /** How its worker runs jobs, as the environment says that it was started in. */
+  localEngine: z.string(),
+  isolation: z.string(),
 });
 export type HostRecord = z.infer<typeof hostRecord>;
 
