@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { WorkflowExecutionAlreadyStartedError } from '@temporalio/client';
 import { readConfig, type Config } from '../config.ts';
+import { modesOf } from '../core/parse-pipeline.ts';
 import { priorityOf } from '../core/priority.ts';
 import { newReport } from '../core/run-report.ts';
 import { workflowType, type RunReport } from '../core/run.ts';
@@ -14,6 +15,7 @@ import { closingLines } from './run/closing.ts';
 import { followRun } from './run/follow.ts';
 import { exitCodeOfRun, jsonOf, reportWithoutRun, type RunRef } from './run/report.ts';
 import { openView, type View } from './run/view.ts';
+import { letOtherWorkersEnd, tellOfOtherWorker } from './server/other-workers.ts';
 import { openLine, type Line } from './server/patience.ts';
 import { findServer, isLasting, runPage } from './server/session.ts';
 
@@ -70,7 +72,10 @@ async function startAndFollow(
   }
   const storage = createFileStorage(config.storageFolder, [config.root]);
   const given = await readPipeline(path, options, createLocalInputs(config, uploader(storage, say)));
+  const mayChoose = server?.kind !== 'configured' && modesOf(given.pipeline).has('local');
+  if (mayChoose) await letOtherWorkersEnd(config, say);
   const line = await openLine(config, 'worker', say);
+  if (mayChoose) tellOfOtherWorker(config, say);
   try {
     // While the request is on its way there may be a run already: the signal counts when its answer is there.
     const early = new AbortController();

@@ -15,8 +15,8 @@ const hostRecord = z.object({
   /** It gets one when somebody needs it. */
   hasWorker: z.boolean(),
   /** How its worker runs jobs, as the environment says that it was started in. */
-  localEngine: z.string(),
-  isolation: z.string(),
+  localEngine: z.string().optional(),
+  isolation: z.string().optional(),
 });
 export type HostRecord = z.infer<typeof hostRecord>;
 

@@ -5,21 +5,15 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import type { Config } from '../../config.ts';
 import { SluiceError } from '../../core/errors.ts';
-import { usageError } from '../errors.ts';
 import { hostFiles, type HostFiles } from '../host/files.ts';
 import { takeLease, type Needs } from '../host/leases.ts';
 import { runningHost, type HostRecord } from '../host/record.ts';
 import type { Tell } from '../output.ts';
 
 const patienceMs = 90_000;
-/** More than a server takes to end after its last run. */
-const otherRunMs = 6000;
 const leased = new Set<Needs>();
 
-/**
- * Connects to the host of this `.sluice/`; starts one if there is none, or the one that there was went away.
- * @throws usageError if another run's host is in use and runs jobs in another way than the environment asks for.
- */
+/** Connects to the host of this `.sluice/`; starts one if there is none, or the one that there was went away. */
 export async function joinHost<T>(
   config: Config,
   needs: Needs,
@@ -27,7 +21,6 @@ export async function joinHost<T>(
   connect: (record: HostRecord) => Promise<T>,
 ): Promise<T> {
   const files = hostFiles(config.home);
-  if (needs === 'worker' && !leased.has(needs)) await letOtherRunsEnd(config, files);
   // One lease is enough for a process; it lasts until its end.
   if (!leased.has(needs)) takeLease(files, needs);
   leased.add(needs);
@@ -37,12 +30,9 @@ export async function joinHost<T>(
     const record = runningHost(files);
     const isReady = record !== null && (needs === 'server' || record.hasWorker);
     if (isReady) {
-      if (needs === 'worker' && !record.lasting) assertSameJobs(config, record);
       const joined = await connect(record).catch(() => null);
       if (joined !== null) {
         tell(greeting(record, own !== null));
-        if (needs === 'worker')
-          differencesOf(config, record).forEach((difference) => tell(`Its ${difference}`));
         return joined;
       }
     } else if (record === null && (own === null || isOver(own))) {
@@ -54,39 +44,6 @@ export async function joinHost<T>(
       throw new SluiceError('ServiceUnavailable', `No Temporal server came up; see ${files.hostLog}`);
     await sleep(40);
   }
-}
-
-/** A host that other runs have started ends soon after them: how it runs jobs is no choice for this one. */
-async function letOtherRunsEnd(config: Config, files: HostFiles): Promise<void> {
-  const deadline = Date.now() + otherRunMs;
-  for (;;) {
-    const record = runningHost(files);
-    if (record === null || record.lasting || differencesOf(config, record).length === 0) return;
-    if (Date.now() > deadline) assertSameJobs(config, record);
-    await sleep(100);
-  }
-}
-
-function assertSameJobs(config: Config, record: HostRecord): void {
-  const [difference] = differencesOf(config, record);
-  if (difference === undefined) return;
-  throw usageError(
-    `Another run is under way on the server that a \`sluice\` has started at ${record.address}: its ${difference}. Wait until it has ended, or take another SLUICE_HOME.`,
-  );
-}
-
-/** Where the environment asks for jobs to be run in another way than the worker of the host runs them. */
-function differencesOf(config: Config, record: HostRecord): string[] {
-  const settings = [
-    ['SLUICE_LOCAL_ENGINE', record.localEngine, config.localEngine],
-    ['SLUICE_PROCESS_ISOLATION', record.isolation, config.isolation],
-  ] as const;
-  return settings
-    .filter(([, its, wanted]) => wanted !== 'auto' && its !== wanted)
-    .map(
-      ([name, its, wanted]) =>
-        `worker was started with ${name}=${its}, which holds for its jobs, and not ${wanted}`,
-    );
 }
 
 interface StartedHost {
