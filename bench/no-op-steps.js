@@ -45,26 +45,27 @@ async function measure(stack, rounds) {
   const step = { request: noOpRequest(), engine: 'process', host: stack.host };
   const sequence = (count) => () => execute('sequence', stack.config.taskQueue, { ...step, count });
   const nothing = (count) => () => execute('sequenceOfNothing', bare.taskQueue, { count });
+  const ofEngine = (count) => ({
+    figure: `no-op step through the process engine, ${count} in sequence by a warm worker`,
+    aim: '≤ 40 ms each',
+    count,
+    run: sequence(count),
+  });
+  const alone = {
+    figure: '… of which Temporal alone: activities that do nothing, 60 in sequence',
+    aim: 'none',
+    count: 60,
+    run: nothing(60),
+  };
+  const rows = [ofEngine(6), ofEngine(60), alone];
   try {
     await sequence(60)();
     await nothing(60)();
-    const times = await sideBySide(rounds, { six: sequence(6), sixty: sequence(60), temporal: nothing(60) });
-    const each = (name, count) =>
-      `${spread(
-        times[name].map((time) => time / count),
-        millis,
-      )} each`;
-    const ofEngine = (count) =>
-      `no-op step through the process engine, ${count} in sequence by a warm worker`;
-    return [
-      { figure: ofEngine(6), aim: '≤ 40 ms each', measured: each('six', 6) },
-      { figure: ofEngine(60), aim: '≤ 40 ms each', measured: each('sixty', 60) },
-      {
-        figure: '… of which Temporal alone: activities that do nothing, 60 in sequence',
-        aim: 'none',
-        measured: each('temporal', 60),
-      },
-    ];
+    const times = await sideBySide(rounds, Object.fromEntries(rows.map(({ figure, run }) => [figure, run])));
+    return rows.map(({ figure, aim, count }) => {
+      const perStep = times[figure].map((time) => time / count);
+      return { figure, aim, measured: `${spread(perStep, millis)} each` };
+    });
   } finally {
     await bare.stop();
   }

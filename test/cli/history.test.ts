@@ -11,16 +11,16 @@ afterEach(() => root.remove());
 
 /** Looks at the run while the server has no worker, as it has one for whoever only looks. */
 async function lookAt(...args: string[]) {
-  const { ended } = root.start(args);
+  const command = root.start(args);
   // The host ends soon after the command.
   const hosts = new Set<boolean | undefined>();
   const watch = setInterval(() => hosts.add(root.host()?.hasWorker), 20);
-  const { code, stdout, stderr } = await ended.finally(() => clearInterval(watch));
-  expect(code, stderr).toBe(0);
+  const ended = await command.ended.finally(() => clearInterval(watch));
+  expect(ended.code, ended.stderr).toBe(0);
   hosts.add(root.host()?.hasWorker);
   hosts.delete(undefined);
   expect([...hosts]).toEqual([false]);
-  return { code, stdout, stderr };
+  return ended;
 }
 
 describe('a run whose worker is gone', () => {

@@ -102,7 +102,10 @@ describe('a run that asks for its jobs to be run in another way', () => {
 
 describe('sluice dev', () => {
   it('waits for the server of a run that has just ended', async () => {
-    expect(await root.sluice('run', root.pipeline(), '--json')).toMatchObject({ code: 0 });
+    const run = root.start(['run', root.pipeline(), '--json']);
+    await until(() => root.host() !== null);
+    expect(root.host()).toMatchObject({ lasting: false });
+    expect(await run.ended).toMatchObject({ code: 0 });
     const dev = await root.dev();
     dev.signal('SIGTERM');
     expect(await dev.ended).toMatchObject({ code: 0 });

@@ -104,6 +104,13 @@ describe('the arguments of the script', () => {
 });
 
 describe('the environment of the script', () => {
+  it('begins the script with no signal blocked', async () => {
+    const { stdout } = await train(
+      withScript('import signal; print(signal.pthread_sigmask(signal.SIG_BLOCK, []))'),
+    );
+    expect(stdout).toBe('set()\n');
+  });
+
   it('has the variables of the SageMaker training toolkit', async () => {
     const { code, stdout, base, stderr } = await train(
       withScript(reporter, {
@@ -332,17 +339,8 @@ describe('requirements.txt beside the script', () => {
       /requirements\.txt could not be installed: .* exited with code [12]; its output is in the log\./,
     );
   });
-});
 
-it('begins the script with no signal blocked', async () => {
-  const { stdout } = await train(
-    withScript('import signal; print(signal.pthread_sigmask(signal.SIG_BLOCK, []))'),
-  );
-  expect(stdout).toBe('set()\n');
-});
-
-describe('a stop while requirements.txt is installed', () => {
-  it('ends the installation, and the script is not started', async () => {
+  it('is installed no further after a stop, and the script is not started', async () => {
     const base = makeJob(
       withScript('print("never")', {
         files: {

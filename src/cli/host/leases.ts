@@ -8,6 +8,11 @@ import { isSameProcess, startMark } from './processes.ts';
 export type Needs = 'server' | 'worker';
 const workerSuffix = '.worker';
 
+/** More than a host that nobody needs takes to end after its last run. */
+export const yieldMs = 6000;
+/** The same on a machine that is busy with other things. */
+export const patienceMs = 45_000;
+
 /**
  * Keeps the host of this `.sluice/` alive until this process ends. To be taken before {@link runningHost} is asked: a host
  * that is about to leave looks once more after it has taken its record away.

@@ -4,15 +4,12 @@ import { readFileSync, renameSync, rmdirSync, rmSync, writeFileSync } from 'node
 import { setTimeout as sleep } from 'node:timers/promises';
 import lockfile from 'proper-lockfile';
 import type { HostFiles } from './files.ts';
+import { patienceMs, yieldMs } from './leases.ts';
 import { isSameProcess, startMark } from './processes.ts';
 import { runningHost, type HostRecord } from './record.ts';
 
 /** Long, since a busy machine may keep its holder from renewing it; a dead holder is noticed at once by its process. */
 const staleMs = 15_000;
-/** How long the host before us may take to leave. */
-const patienceMs = 45_000;
-/** More than an embedded server takes to end after its last run. */
-const yieldMs = 6000;
 
 export interface HeldLock {
   /** Resolves if another process took the lock over: this one must not go on. */

@@ -2,14 +2,9 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { Config } from '../../config.ts';
 import { SluiceError } from '../../core/errors.ts';
 import { hostFiles } from '../host/files.ts';
-import { hasLeases } from '../host/leases.ts';
+import { hasLeases, patienceMs, yieldMs } from '../host/leases.ts';
 import { runningHost, type HostRecord } from '../host/record.ts';
 import type { Tell } from '../output.ts';
-
-/** A host that is used does not end for this run. */
-const usedMs = 6000;
-/** One that nobody uses ends in seconds, on a busy machine too. */
-const unusedMs = 45_000;
 
 /**
  * A worker runs jobs of its machine as the environment said that it was started in. A run that asks for another way does not join the
@@ -26,7 +21,7 @@ export async function letOtherWorkersEnd(config: Config, tell: Tell): Promise<vo
     if (settings.length === 0) return;
     const worker = `the server at ${record.address}, whose worker was started with ${inWords(settings)}`;
     if (!isTold) tell(`Waiting for the end of ${worker}`);
-    if (Date.now() - begun > (hasLeases(files) ? usedMs : unusedMs)) {
+    if (Date.now() - begun > (hasLeases(files) ? yieldMs : patienceMs)) {
       const names = settings.map(({ name }) => name).join(' and ');
       throw new SluiceError(
         'ServiceUnavailable',
